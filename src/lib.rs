@@ -1,10 +1,14 @@
 //! leap-binder
 
+pub mod binder;
+pub mod check;
 pub mod contract;
 mod error;
 pub mod imaging;
 pub mod metrics;
 pub mod model;
+pub mod progress;
 pub mod rng;
 
+pub use binder::Binder;
 pub use error::{BoxError, Error, Result};

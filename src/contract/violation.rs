@@ -119,11 +119,13 @@ pub enum Code {
     MetadataType,
     /// A visualizer's payload breaks its construction rules.
     VisualizerPayload,
+    /// A metadata map has other keys than on the first training sample.
+    MetadataKeys,
 }
 
 impl Code {
     /// Every code, in numeric order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::DuplicateName,
         Self::EmptyName,
         Self::ChannelDim,
@@ -145,6 +147,7 @@ impl Code {
         Self::NotFinite,
         Self::MetadataType,
         Self::VisualizerPayload,
+        Self::MetadataKeys,
     ];
 
     /// The stable code, for example `BND-001`.
@@ -171,6 +174,7 @@ impl Code {
             Self::NotFinite => "BND-206",
             Self::MetadataType => "BND-207",
             Self::VisualizerPayload => "BND-208",
+            Self::MetadataKeys => "BND-209",
         }
     }
 
@@ -198,8 +202,13 @@ impl Code {
             Self::WrongDtype => "convert with `tensor.to_dtype(DType::F32)`",
             Self::WrongShape => "return one shape for every sample of every subset, without a batch axis",
             Self::NotFinite => "find the division by zero or the missing value and replace it before encoding",
-            Self::MetadataType => "declare the type with `metadata_typed`, or return a value for the first training sample",
+            Self::MetadataType => {
+                "declare the type with `metadata_typed`, or return a value for the first training sample"
+            }
             Self::VisualizerPayload => "build the payload as its type documents",
+            Self::MetadataKeys => {
+                "return the same keys in the same order for every sample, with an absent value where unknown"
+            }
         }
     }
 }

@@ -1,0 +1,145 @@
+use serde::Serialize;
+
+use super::function::FunctionKind;
+use super::observation::{Column, Failure, TensorSummary, Value, Verdict};
+use super::payload::{Payload, Setup};
+use crate::contract::DataState;
+
+/// Failures kept for each function and subset; all are counted.
+const KEPT_FAILURES: usize = 20;
+
+/// What the check found: the verdict, one entry for each function, and code_loader's view of the same.
+///
+/// Its JSON has the fields of code_loader's `DatasetIntegParseResult` (`payloads`, `is_valid`, `setup`, ...), and beside
+/// them `preprocess_failures` and `functions`, which hold more. Its text form is a table with the failures under it.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct CheckReport {
+    /// code_loader's payloads in its order: integration test, preprocess, inputs, ground truths, metadata columns.
+    pub payloads: Vec<Payload>,
+    /// Whether preprocess and every function passed on every subset.
+    pub is_valid: bool,
+    /// Always false: the binder has no custom layers.
+    pub is_valid_for_model: bool,
+    /// What the binder consists of; absent when preprocess or an encoder failed everywhere.
+    pub setup: Option<Setup>,
+    /// Why there is no setup.
+    pub general_error: Option<String>,
+    /// Always empty: the check captures no output.
+    pub print_log: String,
+    /// Broken rules of preprocess.
+    pub preprocess_failures: Vec<Failure>,
+    /// Every function with its subsets, in the order in which they ran.
+    pub functions: Vec<FunctionReport>,
+}
+
+/// One function on all subsets.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct FunctionReport {
+    /// Its kind.
+    pub kind: FunctionKind,
+    /// Its name.
+    pub name: String,
+    /// One entry for each subset, in contract order.
+    pub subsets: Vec<SubsetReport>,
+}
+
+impl FunctionReport {
+    /// Whether no subset failed.
+    pub fn passed(&self) -> bool {
+        self.subsets.iter().all(|subset| subset.status != Status::Failed)
+    }
+
+    /// All kept failures.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.subsets.iter().flat_map(|subset| &subset.failures)
+    }
+}
+
+/// How a function fared on a subset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It kept every rule on every sample that was run.
+    Passed,
+    /// It broke a rule.
+    Failed,
+    /// It could not or need not be run; the reason stands beside it.
+    Skipped,
+}
+
+/// One function on one subset.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct SubsetReport {
+    /// The subset.
+    pub state: DataState,
+    /// How it fared.
+    pub status: Status,
+    /// Samples on which it was run.
+    pub samples: usize,
+    /// Samples on which it failed.
+    pub failed_samples: usize,
+    /// The first failures, at most twenty.
+    pub failures: Vec<Failure>,
+    /// Why it was not run on some sample.
+    pub skipped: Option<String>,
+    /// The result's shape on the first sample that passed; `[1]` for a single value.
+    pub shape: Option<Vec<usize>>,
+    /// The values of a tensor, over all samples that were run.
+    pub values: Option<TensorSummary>,
+    #[serde(skip)]
+    pub(super) columns: Vec<Column>,
+}
+
+impl SubsetReport {
+    pub(super) const fn new(state: DataState) -> Self {
+        Self {
+            state,
+            status: Status::Skipped,
+            samples: 0,
+            failed_samples: 0,
+            failures: Vec::new(),
+            skipped: None,
+            shape: None,
+            values: None,
+            columns: Vec::new(),
+        }
+    }
+
+    /// Takes in the verdict on the next sample.
+    pub(super) fn take(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Skipped(reason) => {
+                self.skipped.get_or_insert(reason);
+            }
+            Verdict::Failed(failure) => {
+                self.samples += 1;
+                self.failed_samples += 1;
+                self.status = Status::Failed;
+                if self.failures.len() < KEPT_FAILURES {
+                    self.failures.push(failure);
+                }
+            }
+            Verdict::Passed(observation) => {
+                let passed = self.samples - self.failed_samples;
+                if let [Column { value: Value::Tensor(summary), .. }] = observation.columns.as_slice() {
+                    self.values.get_or_insert(*summary).merge(summary, passed);
+                }
+                if self.shape.is_none() {
+                    self.shape = match observation.columns.as_slice() {
+                        [] => None,
+                        [column] => Some(column.shape.clone()),
+                        columns => Some(vec![columns.len()]),
+                    };
+                    self.columns = observation.columns;
+                }
+                self.samples += 1;
+                if self.status == Status::Skipped {
+                    self.status = Status::Passed;
+                }
+            }
+        }
+    }
+}
