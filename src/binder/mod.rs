@@ -1,6 +1,7 @@
 //! Registration: the typed builder, its rules, and the built-in losses.
 
 mod builder;
+mod guard;
 pub mod losses;
 mod registry;
 mod rules;
@@ -10,6 +11,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 pub use builder::BinderBuilder;
+pub(crate) use guard::guarded;
 pub(crate) use registry::AnySample;
 pub use registry::{
     GroundTruthEncoder, InputEncoder, Loss, MetadataFunction, Metric, PredictionType, Registry, Visualizer,

@@ -11,7 +11,6 @@
 //! `harness` turns the same check into a `cargo test` target with one listed test for each function and subset.
 
 mod function;
-mod guard;
 #[cfg(feature = "harness")]
 pub mod harness;
 mod observation;

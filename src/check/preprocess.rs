@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
-use super::guard::guarded;
 use crate::binder::Registry;
+use crate::binder::guarded;
 use crate::contract::{Code, DataState, SampleId, Subset, Violation};
 
 /// The longest sample id in characters (specification 1.2).

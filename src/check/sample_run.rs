@@ -3,8 +3,8 @@ use std::cell::OnceCell;
 use candle_core::{DType, Device, Tensor};
 
 use super::function::{Function, FunctionKind};
-use super::guard::guarded;
 use super::observation::{Column, Failure, Observation, TensorSummary, Value, Verdict};
+use crate::binder::guarded;
 use crate::binder::{AnySample, Registry};
 use crate::contract::{
     Code, DataState, Metadata, MetadataType, MetadataValue, SampleId, Source, Violation, Visualization,

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::contract::{Code, HandlerResult, Violation};
 
 /// Runs a user's function; its error or panic becomes a violation that names it.
-pub(super) fn guarded<T>(function: &str, call: impl FnOnce() -> HandlerResult<T>) -> Result<T, Violation> {
+pub(crate) fn guarded<T>(function: &str, call: impl FnOnce() -> HandlerResult<T>) -> Result<T, Violation> {
     // Unwind safety: after a panic nothing of the call is used again but the binder's functions, which are `Fn`.
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),

@@ -1,0 +1,156 @@
+//! Runs a model over a binder's data: one pass, bounded memory, one table of samples.
+//!
+//! [`evaluate`] loads each sample once, encodes it, lets the model score it in batches and computes the binder's losses,
+//! metrics and metadata. While the model works on one batch, the next is decoded. What comes out is a [`SampleTable`],
+//! from which [`Evaluation::report`] computes metrics that survive class imbalance.
+
+mod batch;
+mod sample;
+mod table;
+mod write;
+
+pub use sample::SampleFailure;
+pub use table::{SampleRow, SampleTable};
+
+use std::time::{Duration, Instant};
+
+use crate::binder::{InputEncoder, PredictionType, Registry};
+use crate::contract::{DataState, SampleId, Subset};
+use crate::imaging::ImageSpec;
+use crate::metrics::{Bootstrap, ClassificationReport, Predictions};
+use crate::model::Model;
+use crate::progress::Progress;
+use crate::{Error, Result};
+
+/// How an evaluation runs. Nothing here changes a result, except `input` where a binder has several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluateOptions {
+    /// Images scored together; two batches are in memory at a time. Default: 8.
+    pub batch_size: usize,
+    /// The input encoder that feeds the model. Default: the first.
+    pub input: Option<String>,
+}
+
+impl Default for EvaluateOptions {
+    fn default() -> Self {
+        Self { batch_size: 8, input: None }
+    }
+}
+
+/// What an evaluation gave.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// One row for each sample that could be scored, in subset order.
+    pub table: SampleTable,
+    /// Everything that failed, by sample; a sample that could not be loaded or encoded has no row.
+    pub failures: Vec<SampleFailure>,
+    /// Time from the first load to the last row.
+    pub elapsed: Duration,
+}
+
+impl Evaluation {
+    /// Classification metrics over the labelled rows of `states` (all states when empty).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when there is no labelled row.
+    pub fn report(&self, states: &[DataState], bootstrap: &Bootstrap) -> Result<ClassificationReport> {
+        ClassificationReport::new(&self.predictions(states)?, bootstrap)
+    }
+
+    /// True classes and probabilities of the labelled rows of `states` (all states when empty), for metrics of one's own.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when there is no labelled row, or a model gave numbers that are no probabilities.
+    pub fn predictions(&self, states: &[DataState]) -> Result<Predictions> {
+        let rows = self.table.rows.iter().filter(|row| states.is_empty() || states.contains(&row.state));
+        let (y_true, probabilities) =
+            rows.filter_map(|row| Some((row.label?, row.probabilities.clone()))).unzip::<_, _, Vec<_>, Vec<_>>();
+        Predictions::new(self.table.classes.clone(), y_true, probabilities)
+    }
+}
+
+/// Scores the samples of `states` with `model`.
+///
+/// The model's output goes through a softmax; losses, metrics and the table see probabilities. A sample that fails is
+/// reported in [`Evaluation::failures`] and the rest goes on.
+///
+/// *Determinism*: on the CPU the table is the same for any number of threads and any batch size, as far as the model's is.
+///
+/// # Errors
+/// [`Error::Mismatch`] when the classes, the image preparation or the subsets asked for do not fit; [`Error::Contract`] when
+/// preprocess fails; [`Error::Tensor`] and [`Error::Device`] from the model.
+pub fn evaluate(
+    binder: &Registry,
+    model: &dyn Model,
+    states: &[DataState],
+    options: &EvaluateOptions,
+    progress: &dyn Progress,
+) -> Result<Evaluation> {
+    let plan = Plan::new(binder, model, options)?;
+    let subsets = chosen_subsets(binder, states)?;
+    let started = Instant::now();
+    let mut table = SampleTable::new(binder, plan.prediction);
+    let mut failures = Vec::new();
+    for subset in &subsets {
+        progress.begin(&format!("evaluate {}", subset.state), subset.len());
+        let mut chunks = subset.sample_ids.chunks(options.batch_size.max(1));
+        let mut ready = chunks.next().map(|ids| plan.load(subset.state, ids));
+        while let Some(batch) = ready {
+            let size = batch.len();
+            let (scored, next) = rayon::join(
+                || plan.score(batch, &mut table, &mut failures),
+                || chunks.next().map(|ids: &[SampleId]| plan.load(subset.state, ids)),
+            );
+            scored?;
+            ready = next;
+            progress.advance(size);
+        }
+        progress.end();
+    }
+    Ok(Evaluation { table, failures, elapsed: started.elapsed() })
+}
+
+/// What an evaluation has settled before the first sample.
+struct Plan<'a> {
+    binder: &'a Registry,
+    model: &'a dyn Model,
+    input: &'a InputEncoder,
+    given: ImageSpec,
+    prediction: &'a PredictionType,
+}
+
+impl<'a> Plan<'a> {
+    fn new(binder: &'a Registry, model: &'a dyn Model, options: &EvaluateOptions) -> Result<Self> {
+        let [prediction] = binder.predictions() else {
+            let found = format!("{}", binder.predictions().len());
+            return Err(Error::argument("evaluate", "a binder with one prediction type", found));
+        };
+        if prediction.labels != model.classes() {
+            return Err(Error::Mismatch {
+                subject: "classes".to_owned(),
+                left_name: format!("the model {}", model.name()),
+                left: format!("{:?}", model.classes()),
+                right_name: format!("the binder's prediction {}", prediction.name),
+                right: format!("{:?}", prediction.labels),
+            });
+        }
+        let wanted = |encoder: &&InputEncoder| options.input.as_ref().is_none_or(|name| &encoder.name == name);
+        let input = binder.inputs().iter().find(wanted).ok_or_else(|| {
+            let known: Vec<&str> = binder.inputs().iter().map(|encoder| &*encoder.name).collect();
+            Error::config("input", format!("one of {known:?}"), format!("{:?}", options.input))
+        })?;
+        let given = input.image.clone().unwrap_or_else(|| model.input().clone());
+        model.input().accepts(&given)?;
+        Ok(Self { binder, model, input, given, prediction })
+    }
+}
+
+fn chosen_subsets(binder: &Registry, states: &[DataState]) -> Result<Vec<Subset>> {
+    let subsets = binder.listed_subsets()?;
+    if let Some(missing) = states.iter().find(|state| !subsets.iter().any(|subset| subset.state == **state)) {
+        let known: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
+        return Err(Error::config("subset", format!("one of {known:?}"), missing.to_string()));
+    }
+    Ok(subsets.into_iter().filter(|subset| states.is_empty() || states.contains(&subset.state)).collect())
+}

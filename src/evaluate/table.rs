@@ -1,0 +1,97 @@
+use serde::Serialize;
+
+use super::sample::Loaded;
+use crate::binder::{PredictionType, Registry};
+use crate::contract::{Code, DataState, MetadataValue, SampleId, Violation};
+
+/// What an evaluation knows of every sample: the ground of metrics, insights and reports.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SampleTable {
+    /// Class names, in the order of `probabilities`.
+    pub classes: Vec<String>,
+    /// Names of `attributes`, for example `file`, `patient`.
+    pub attributes: Vec<String>,
+    /// Names of `losses`.
+    pub losses: Vec<String>,
+    /// Names of `metrics`.
+    pub metrics: Vec<String>,
+    /// Metadata columns under their contract names, for example `pixels_count_199`.
+    pub metadata: Vec<String>,
+    /// One row for each sample.
+    pub rows: Vec<SampleRow>,
+}
+
+/// One sample.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SampleRow {
+    /// Its id.
+    pub id: SampleId,
+    /// Its subset.
+    pub state: DataState,
+    /// Facts that help to find it again.
+    pub attributes: Vec<String>,
+    /// Index of the true class; none for unlabeled samples.
+    pub label: Option<usize>,
+    /// Index of the likeliest class; the first among equals.
+    pub prediction: usize,
+    /// Probability of each class, by softmax; they sum to 1.
+    pub probabilities: Vec<f64>,
+    /// Each loss; none where it could not be computed.
+    pub losses: Vec<Option<f32>>,
+    /// Each metric; none where it could not be computed.
+    pub metrics: Vec<Option<f32>>,
+    /// Each metadata column.
+    pub metadata: Vec<MetadataValue>,
+    /// The model's latent vector. Not part of the JSON; see [`SampleTable::write_latents`].
+    #[serde(skip)]
+    pub latent: Vec<f32>,
+}
+
+impl SampleTable {
+    pub(super) fn new(binder: &Registry, prediction: &PredictionType) -> Self {
+        Self {
+            classes: prediction.labels.clone(),
+            attributes: Vec::new(),
+            losses: binder.losses().iter().map(|loss| loss.name.clone()).collect(),
+            metrics: binder.metrics().iter().map(|metric| metric.name.clone()).collect(),
+            metadata: Vec::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Takes the first sample's column names; later samples must have the same.
+    pub(super) fn accept(&mut self, sample: &Loaded) -> Result<(), Violation> {
+        let metadata = sample.metadata.iter().map(|(name, _)| name);
+        let attributes = sample.attributes.iter().map(|(name, _)| name);
+        if self.rows.is_empty() {
+            self.metadata = metadata.cloned().collect();
+            self.attributes = attributes.cloned().collect();
+            return Ok(());
+        }
+        if self.metadata.iter().eq(metadata) && self.attributes.iter().eq(attributes) {
+            return Ok(());
+        }
+        let expected = format!("the {} columns of sample {}", self.metadata.len(), self.rows[0].id);
+        let found = format!("{} columns, or other names", sample.metadata.len());
+        Err(Violation::new(Code::MetadataKeys, "metadata", expected, found))
+    }
+
+    /// The labelled rows with the largest first loss, largest first; ties by id. Rows without a loss are left out.
+    pub fn worst(&self, count: usize) -> Vec<&SampleRow> {
+        let loss = |row: &SampleRow| row.losses.first().copied().flatten();
+        let mut rows: Vec<&SampleRow> = self.rows.iter().filter(|row| loss(row).is_some()).collect();
+        rows.sort_by(|a, b| {
+            let (left, right) = (loss(a).unwrap_or_default(), loss(b).unwrap_or_default());
+            right.total_cmp(&left).then_with(|| a.id.cmp(&b.id))
+        });
+        rows.truncate(count);
+        rows
+    }
+
+    /// The name of a class index.
+    pub fn class(&self, index: usize) -> &str {
+        self.classes.get(index).map_or("", String::as_str)
+    }
+}

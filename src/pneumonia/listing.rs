@@ -1,0 +1,221 @@
+//! Finds the X-rays of a folder in the layouts that the set is passed around in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::config::Classes;
+use super::naming::{Finding, patient};
+use crate::contract::DataState;
+use crate::imaging::sniff_file;
+use crate::rng::SplitMix64;
+use crate::{Error, Result};
+
+const SPLITS: [(DataState, &str); 3] =
+    [(DataState::Training, "train"), (DataState::Validation, "val"), (DataState::Test, "test")];
+const NORMAL: &str = "NORMAL";
+const KAGGLE: [&str; 2] = [NORMAL, "PNEUMONIA"];
+const REFERENCE: [&str; 3] = [NORMAL, "bacteria", "virus"];
+const LOOKED_FOR: &str = "{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg or {train,val,test}/{NORMAL,bacteria,virus}/*.jpeg \
+                          in it, in chest_xray/ or in chest_xray/chest_xray/ (val may be missing)";
+
+/// One X-ray on disk.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// Path below the root with forward slashes; the sample's id.
+    pub(super) relative: String,
+    pub(super) class: usize,
+    pub(super) patient: String,
+    finding: Finding,
+}
+
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The folder that holds `train`.
+    pub(super) root: PathBuf,
+    pub(super) entries: BTreeMap<DataState, Vec<Entry>>,
+    /// Files that cannot be X-rays, each with the reason.
+    pub(super) rejected: Vec<Error>,
+    /// Hidden and system files, which are no part of any data set.
+    pub(super) ignored: Vec<PathBuf>,
+}
+
+impl Listing {
+    /// Lists `folder`; a tenth of the training patients, by `seed`, becomes validation if there is no `val`.
+    pub(super) fn read(folder: &Path, classes: Classes, seed: u64) -> Result<Self> {
+        let (root, class_folders) = find_root(folder)?;
+        let mut listing = Self { root, ..Self::default() };
+        for (state, split) in SPLITS {
+            if listing.root.join(split).is_dir() {
+                let entries = listing.read_split(state, split, class_folders, classes)?;
+                listing.entries.insert(state, entries);
+            }
+        }
+        if !listing.entries.contains_key(&DataState::Validation) {
+            listing.take_validation_from_training(seed)?;
+        }
+        Ok(listing)
+    }
+
+    fn read_split(
+        &mut self,
+        state: DataState,
+        split: &str,
+        class_folders: &[&str],
+        classes: Classes,
+    ) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for class_folder in class_folders {
+            let folder = self.root.join(split).join(class_folder);
+            // The official validation images show no virus, so validation alone may lack a class.
+            if state == DataState::Validation && !folder.is_dir() {
+                continue;
+            }
+            let before = entries.len();
+            self.read_class(&folder, &format!("{split}/{class_folder}"), class_folder, classes, &mut entries)?;
+            if entries.len() == before && state != DataState::Validation {
+                return Err(no_images(&folder));
+            }
+        }
+        if entries.is_empty() {
+            return Err(no_images(&self.root.join(split)));
+        }
+        // The reference lists NORMAL, virus, bacteria when it has two classes, and in label order when it has three.
+        let rank = |finding| match (classes, finding) {
+            (Classes::Binary, Finding::Virus) => Finding::Bacteria,
+            (Classes::Binary, Finding::Bacteria) => Finding::Virus,
+            (_, finding) => finding,
+        };
+        entries.sort_by(|a, b| (rank(a.finding), &a.relative).cmp(&(rank(b.finding), &b.relative)));
+        Ok(entries)
+    }
+
+    fn read_class(
+        &mut self,
+        folder: &Path,
+        relative: &str,
+        class_folder: &str,
+        classes: Classes,
+        entries: &mut Vec<Entry>,
+    ) -> Result<()> {
+        if !folder.is_dir() {
+            let parent = folder.parent().unwrap_or(folder);
+            let expected = format!("a folder {class_folder} with X-rays of that class");
+            return Err(Error::Folder { path: parent.to_path_buf(), expected, found: contents(parent) });
+        }
+        for (name, path) in children(folder)? {
+            if name.starts_with('.') || ["Thumbs.db", "desktop.ini"].contains(&&*name) {
+                self.ignored.push(path);
+                continue;
+            }
+            let finding = if class_folder == NORMAL {
+                Finding::Normal
+            } else if class_folder == KAGGLE[1] {
+                Finding::of_pneumonia(&name)
+            } else if class_folder == REFERENCE[1] {
+                Finding::Bacteria
+            } else {
+                Finding::Virus
+            };
+            match (class_of(finding, classes), sniff_image(&path)) {
+                (_, Err(error)) => self.rejected.push(error),
+                (None, Ok(())) => self.rejected.push(Error::Image {
+                    origin: path.display().to_string(),
+                    expected: "\"bacteria\" or \"virus\" in the name of an X-ray of pneumonia".to_owned(),
+                    found: name,
+                    source: None,
+                }),
+                (Some(class), Ok(())) => {
+                    let patient = patient(&name);
+                    entries.push(Entry { relative: format!("{relative}/{name}"), class, patient, finding });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_validation_from_training(&mut self, seed: u64) -> Result<()> {
+        let training = self.entries.remove(&DataState::Training).unwrap_or_default();
+        let mut patients: Vec<String> =
+            training.iter().map(|entry| entry.patient.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        if patients.len() < 2 {
+            return Err(Error::Folder {
+                path: self.root.join("train"),
+                expected: "a val folder beside it, or two patients or more to take validation from".to_owned(),
+                found: format!("{} patient", patients.len()),
+            });
+        }
+        SplitMix64::new(seed).shuffle(&mut patients);
+        patients.truncate(patients.len().div_ceil(10));
+        let chosen: BTreeSet<String> = patients.into_iter().collect();
+        let (validation, training) = training.into_iter().partition(|entry| chosen.contains(&entry.patient));
+        self.entries.insert(DataState::Validation, validation);
+        self.entries.insert(DataState::Training, training);
+        Ok(())
+    }
+}
+
+/// The folder that holds `train`, and its class folders.
+fn find_root(folder: &Path) -> Result<(PathBuf, &'static [&'static str])> {
+    let unknown = |found| Error::Folder { path: folder.to_path_buf(), expected: LOOKED_FOR.to_owned(), found };
+    if !folder.is_dir() {
+        return Err(unknown("no such folder".to_owned()));
+    }
+    let roots = [folder.to_path_buf(), folder.join("chest_xray"), folder.join("chest_xray/chest_xray")];
+    let Some(root) = roots.into_iter().rev().find(|root| root.join("train").is_dir()) else {
+        return Err(unknown(contents(folder)));
+    };
+    let has = |class: &str| SPLITS.iter().any(|(_, split)| root.join(split).join(class).is_dir());
+    match (has(KAGGLE[1]), has(REFERENCE[1]) || has(REFERENCE[2])) {
+        (true, false) => Ok((root, &KAGGLE)),
+        (false, true) => Ok((root, &REFERENCE)),
+        (true, true) => Err(unknown("both PNEUMONIA and bacteria or virus folders".to_owned())),
+        (false, false) => Err(unknown(format!("train with {}", contents(&root.join("train"))))),
+    }
+}
+
+fn class_of(finding: Finding, classes: Classes) -> Option<usize> {
+    match (classes, finding) {
+        (_, Finding::Normal) => Some(0),
+        (Classes::Binary, _) | (Classes::Three, Finding::Bacteria) => Some(1),
+        (Classes::Three, Finding::Virus) => Some(2),
+        (Classes::Three, Finding::Pneumonia) => None,
+    }
+}
+
+fn sniff_image(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        let (expected, found) = ("a JPEG or PNG file".to_owned(), "a folder".to_owned());
+        return Err(Error::Image { origin: path.display().to_string(), expected, found, source: None });
+    }
+    sniff_file(path)
+}
+
+fn children(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let mut children = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| Error::io("list", folder, error))? {
+        let entry = entry.map_err(|error| Error::io("list", folder, error))?;
+        children.push((entry.file_name().to_string_lossy().into_owned(), entry.path()));
+    }
+    children.sort();
+    Ok(children)
+}
+
+/// A folder's content in words, for messages.
+fn contents(folder: &Path) -> String {
+    match children(folder) {
+        Err(_) => "no such folder".to_owned(),
+        Ok(children) if children.is_empty() => "an empty folder".to_owned(),
+        Ok(children) => {
+            let names: Vec<&str> = children.iter().take(8).map(|(name, _)| name.as_str()).collect();
+            let more = if children.len() > names.len() { ", ..." } else { "" };
+            format!("{} entries ({}{more})", children.len(), names.join(", "))
+        }
+    }
+}
+
+fn no_images(folder: &Path) -> Error {
+    let expected = "one usable JPEG or PNG image or more".to_owned();
+    Error::Folder { path: folder.to_path_buf(), expected, found: contents(folder) }
+}
