@@ -198,7 +198,9 @@ impl Code {
             Self::WrongDtype => "convert with `tensor.to_dtype(DType::F32)`",
             Self::WrongShape => "return one shape for every sample of every subset, without a batch axis",
             Self::NotFinite => "find the division by zero or the missing value and replace it before encoding",
-            Self::MetadataType => "declare the type with `metadata_typed`, or return a value for the first training sample",
+            Self::MetadataType => {
+                "declare the type with `metadata_typed`, or return a value for the first training sample"
+            }
             Self::VisualizerPayload => "build the payload as its type documents",
         }
     }
