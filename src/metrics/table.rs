@@ -16,29 +16,25 @@ impl fmt::Display for Estimate {
 
 impl fmt::Display for ConfusionMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["true \\ predicted"].into_iter().chain(self.labels().iter().map(String::as_str));
-        let mut rows = vec![head.map(str::to_owned).collect()];
-        for (label, counts) in self.labels().iter().zip(self.counts()) {
-            rows.push([label.clone()].into_iter().chain(counts.iter().map(u64::to_string)).collect());
-        }
-        write_aligned(f, &rows)
+        let head = [&["true \\ predicted".to_owned()], self.labels()].concat();
+        let row = |(label, counts): (&String, &Vec<u64>)| {
+            [label.clone()].into_iter().chain(counts.iter().map(u64::to_string)).collect()
+        };
+        let rows: Vec<Vec<String>> =
+            [head].into_iter().chain(self.labels().iter().zip(self.counts()).map(row)).collect();
+        f.write_str(&aligned(&rows))
     }
 }
 
 impl fmt::Display for ClassificationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (resamples, level) = (self.bootstrap.resamples, 100.0 * self.bootstrap.level);
         write!(f, "{} samples, {} classes", self.n, self.classes.len())?;
-        match resamples {
-            0 => writeln!(f, "\n")?,
-            _ => writeln!(f, "; [{level} % interval of {resamples} resamples]\n")?,
+        if self.bootstrap.resamples > 0 {
+            write!(f, "; [{} % interval of {} resamples]", 100.0 * self.bootstrap.level, self.bootstrap.resamples)?;
         }
-        write_aligned(f, &overall_rows(self))?;
-        writeln!(f)?;
         let head = ["class", "support", "precision", "recall", "F1", "ROC-AUC", "PR-AUC"].map(str::to_owned).to_vec();
-        let rows: Vec<Vec<String>> = [head].into_iter().chain(self.classes.iter().map(class_row)).collect();
-        write_aligned(f, &rows)?;
-        write!(f, "\n{}", self.confusion_matrix)
+        let classes: Vec<Vec<String>> = [head].into_iter().chain(self.classes.iter().map(class_row)).collect();
+        write!(f, "\n\n{}\n\n{}\n\n{}", aligned(&overall_rows(self)), aligned(&classes), self.confusion_matrix)
     }
 }
 
@@ -65,20 +61,19 @@ fn class_row(class: &ClassReport) -> Vec<String> {
     start.into_iter().chain(estimates.iter().map(Estimate::to_string)).collect()
 }
 
-/// Writes rows of equally many cells: the first column to the left, the others to the right, two blanks between.
-fn write_aligned(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+/// Rows of equally many cells as lines: the first column to the left, the others to the right, two blanks between.
+fn aligned(rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
     for row in rows {
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            match column {
-                0 => write!(f, "{cell:<width$}")?,
-                _ => write!(f, "  {cell:>width$}")?,
-            }
-        }
-        writeln!(f)?;
+        widths.resize(widths.len().max(row.len()), 0);
+        row.iter().zip(&mut widths).for_each(|(cell, width)| *width = cell.chars().count().max(*width));
     }
-    Ok(())
+    let line = |row: &Vec<String>| -> String {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("  {cell:>width$}"),
+        });
+        cells.collect()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
