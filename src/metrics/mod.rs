@@ -1,1 +1,43 @@
-//! metrics
+//! Classification metrics that survive class imbalance, with scikit-learn's names and definitions.
+//!
+//! [`Predictions`] is the checked input: what is true, and what a model held probable. [`ClassificationReport`] scores it
+//! once and says how far each number can be trusted: every metric is an [`Estimate`] with a percentile interval of a
+//! seeded [`Bootstrap`]. Printed, the report is a plain text table; through serde it is JSON. Epochs and quick looks use
+//! [`Bootstrap::NONE`], which leaves the intervals out.
+//!
+//! Accuracy alone flatters a model that always names the largest class. Read balanced accuracy, macro F1, MCC and the
+//! per-class recall beside it; ROC-AUC and PR-AUC judge the ranking without a threshold; log loss, Brier score and ECE
+//! judge whether the probabilities mean what they say.
+//!
+//! [`Predictions::merge`] gives coarser views of the same run, for example normal against any pneumonia.
+//!
+//! Everything here is deterministic: equal inputs and seeds give equal bits for any number of threads.
+//!
+//! ```
+//! use leap_binder::metrics::{Bootstrap, ClassificationReport, Predictions};
+//!
+//! let probabilities = [0.8, 0.1, 0.1, 0.2, 0.5, 0.3, 0.1, 0.3, 0.6, 0.1, 0.5, 0.4];
+//! let predictions = Predictions::new(["NORMAL", "bacteria", "virus"], vec![0, 1, 2, 2], probabilities)?;
+//! let report = ClassificationReport::new(&predictions, &Bootstrap::default())?;
+//! assert_eq!(report.accuracy.value, Some(0.75));
+//! println!("{report}");
+//!
+//! let binary = predictions.merge(&[("NORMAL", &["NORMAL"]), ("pneumonia", &["bacteria", "virus"])])?;
+//! assert_eq!(binary.confusion_matrix().accuracy(), 1.0);
+//! # Ok::<(), leap_binder::Error>(())
+//! ```
+
+mod bootstrap;
+mod confusion;
+mod merge;
+mod predictions;
+mod probabilistic;
+mod ranking;
+mod report;
+mod scores;
+mod table;
+
+pub use bootstrap::{Bootstrap, Estimate};
+pub use confusion::ConfusionMatrix;
+pub use predictions::Predictions;
+pub use report::{ClassReport, ClassificationReport};
