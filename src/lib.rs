@@ -3,6 +3,7 @@
 pub mod contract;
 mod error;
 pub mod imaging;
+pub mod manifest;
 pub mod metrics;
 pub mod model;
 pub mod rng;
