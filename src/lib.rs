@@ -5,6 +5,7 @@ pub mod check;
 pub mod contract;
 mod error;
 pub mod imaging;
+pub mod manifest;
 pub mod metrics;
 pub mod model;
 pub mod progress;
