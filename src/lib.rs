@@ -4,10 +4,12 @@ pub mod binder;
 pub mod check;
 pub mod contract;
 mod error;
+pub mod evaluate;
 pub mod imaging;
 pub mod manifest;
 pub mod metrics;
 pub mod model;
+pub mod pneumonia;
 pub mod progress;
 pub mod rng;
 

@@ -3,6 +3,7 @@
 mod builder;
 mod guard;
 pub mod losses;
+mod preprocess;
 mod registry;
 mod rules;
 

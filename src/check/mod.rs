@@ -15,7 +15,6 @@ mod function;
 pub mod harness;
 mod observation;
 mod payload;
-mod preprocess;
 mod report;
 mod sample_run;
 mod session;

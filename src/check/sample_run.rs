@@ -9,6 +9,7 @@ use crate::binder::{AnySample, Registry};
 use crate::contract::{
     Code, DataState, Metadata, MetadataType, MetadataValue, SampleId, Source, Violation, Visualization,
 };
+use crate::imaging::ImageSpec;
 
 /// What the first training sample showed, which all other samples must agree with.
 #[derive(Debug)]
@@ -37,12 +38,8 @@ impl<'a> SampleRun<'a> {
         state: DataState,
         id: &'a SampleId,
     ) -> Self {
-        let sample = guarded("load", || registry.dataset.load(id, state)).map_err(|mut violation| {
-            if violation.code == Code::FunctionFailed {
-                violation.code = Code::LoadFailed;
-            }
-            Failure::from(violation.on(state, Some(id)))
-        });
+        let sample = guarded("load", || registry.dataset.load(id, state))
+            .map_err(|violation| Failure::from(violation.loading().on(state, Some(id))));
         let cells = |count| (0..count).map(|_| OnceCell::new()).collect();
         let (inputs, ground_truths) = (cells(registry.inputs.len()), cells(registry.ground_truths.len()));
         Self { registry, references, state, id, sample, inputs, ground_truths }
@@ -79,7 +76,7 @@ impl<'a> SampleRun<'a> {
 
     fn input(&self, index: usize, sample: &AnySample) -> Result<&Tensor, Failure> {
         let encoder = &self.registry.inputs[index];
-        let declared = encoder.image.as_ref().map(|spec| vec![spec.height, spec.width, spec.channels]);
+        let declared = encoder.image.as_ref().map(|spec| vec![spec.height, spec.width, ImageSpec::CHANNELS]);
         let known = self.references.and_then(|references| references.inputs[index].as_deref());
         let encoded = self.inputs[index].get_or_init(|| {
             let function = format!("input_encoder::{}", encoder.name);

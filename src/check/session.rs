@@ -2,11 +2,11 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::Samples;
 use super::function::{Function, FunctionKind};
 use super::observation::{Failure, Value, Verdict};
 use super::report::SubsetReport;
 use super::sample_run::{References, SampleRun};
-use super::{Samples, preprocess};
 use crate::binder::Registry;
 use crate::contract::Subset;
 use crate::progress::Progress;
@@ -25,7 +25,7 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn start(registry: &'a Registry) -> Self {
-        let (subsets, violations) = preprocess::preprocess(registry);
+        let (subsets, violations) = registry.preprocess();
         let preprocess_failures = violations.into_iter().map(Failure::from).collect();
         let functions = Function::all(registry);
         Self { registry, functions, subsets, preprocess_failures, references: OnceLock::new() }

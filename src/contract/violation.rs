@@ -48,6 +48,14 @@ impl Violation {
         self
     }
 
+    /// The same failure where it stopped a sample from being loaded.
+    pub(crate) fn loading(mut self) -> Self {
+        if self.code == Code::FunctionFailed {
+            self.code = Code::LoadFailed;
+        }
+        self
+    }
+
     pub(crate) fn because(mut self, source: BoxError) -> Self {
         self.source = Some(source);
         self

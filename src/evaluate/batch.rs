@@ -5,7 +5,7 @@ use super::sample::Loaded;
 use super::{Plan, SampleFailure, SampleRow, SampleTable};
 use crate::binder::guarded;
 use crate::contract::{Argument, Code, DataState, HandlerResult, SampleId, Source, Violation};
-use crate::metrics::argmax;
+use crate::metrics::arg_max;
 use crate::model::softmax;
 use crate::{Error, Result};
 
@@ -38,12 +38,7 @@ impl Plan<'_> {
     }
 
     /// Runs the model and what reads its output, and appends the rows.
-    pub(super) fn score(
-        &self,
-        batch: Batch,
-        table: &mut SampleTable,
-        failures: &mut Vec<SampleFailure>,
-    ) -> Result<()> {
+    pub(super) fn score(&self, batch: Batch, table: &mut SampleTable, failures: &mut Vec<SampleFailure>) -> Result<()> {
         let Batch { state, mut samples, failures: failed } = batch;
         failures.extend(failed);
         samples.retain(|sample| match table.accept(sample) {
@@ -57,7 +52,9 @@ impl Plan<'_> {
             return Ok(());
         }
         let stack = |pick: &dyn Fn(&Loaded) -> &[Tensor], count: usize| -> candle_core::Result<Vec<Tensor>> {
-            (0..count).map(|index| Tensor::stack(&samples.iter().map(|s| &pick(s)[index]).collect::<Vec<_>>(), 0)).collect()
+            (0..count)
+                .map(|index| Tensor::stack(&samples.iter().map(|s| &pick(s)[index]).collect::<Vec<_>>(), 0))
+                .collect()
         };
         let inputs = stack(&|s| &s.inputs, self.binder.inputs.len()).map_err(Error::tensor("stacking inputs"))?;
         let truths = samples.first().map_or(0, |sample| sample.ground_truths.len());
@@ -98,7 +95,7 @@ impl Plan<'_> {
                 state,
                 attributes: sample.attributes.into_iter().map(|(_, value)| value).collect(),
                 label: sample.label,
-                prediction: argmax(&probabilities),
+                prediction: arg_max(&probabilities),
                 probabilities,
                 losses: of(&losses, index),
                 metrics: of(&metrics, index),

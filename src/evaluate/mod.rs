@@ -64,9 +64,9 @@ impl Evaluation {
     /// [`Error::Argument`] when there is no labelled row, or a model gave numbers that are no probabilities.
     pub fn predictions(&self, states: &[DataState]) -> Result<Predictions> {
         let rows = self.table.rows.iter().filter(|row| states.is_empty() || states.contains(&row.state));
-        let (y_true, probabilities) =
-            rows.filter_map(|row| Some((row.label?, row.probabilities.clone()))).unzip::<_, _, Vec<_>, Vec<_>>();
-        Predictions::new(self.table.classes.clone(), y_true, probabilities)
+        let labelled = rows.filter_map(|row| Some((row.label?, &row.probabilities)));
+        let (y_true, probabilities): (Vec<usize>, Vec<&Vec<f64>>) = labelled.unzip();
+        Predictions::new(self.table.classes.clone(), y_true, probabilities.into_iter().flatten().copied())
     }
 }
 
@@ -147,7 +147,7 @@ impl<'a> Plan<'a> {
 }
 
 fn chosen_subsets(binder: &Registry, states: &[DataState]) -> Result<Vec<Subset>> {
-    let subsets = binder.listed_subsets()?;
+    let subsets = binder.subsets()?;
     if let Some(missing) = states.iter().find(|state| !subsets.iter().any(|subset| subset.state == **state)) {
         let known: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
         return Err(Error::config("subset", format!("one of {known:?}"), missing.to_string()));

@@ -82,8 +82,7 @@ impl Plan<'_> {
 
     fn fits_model(&self, function: &str, xs: &Tensor) -> Result<(), Violation> {
         let (height, width, channels) = (self.given.height, self.given.width, ImageSpec::CHANNELS);
-        let wanted =
-            if self.input.channel_dim == 1 { [channels, height, width] } else { [height, width, channels] };
+        let wanted = if self.input.channel_dim == 1 { [channels, height, width] } else { [height, width, channels] };
         if xs.dims() == wanted && xs.dtype() == DType::F32 {
             return Ok(());
         }

@@ -62,7 +62,8 @@ impl SampleTable {
     pub fn write_json(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let file = fs::File::create(path).map_err(|error| Error::io("create", path, error))?;
-        serde_json::to_writer(std::io::BufWriter::new(file), self).map_err(|error| Error::io("write", path, error.into()))
+        serde_json::to_writer(std::io::BufWriter::new(file), self)
+            .map_err(|error| Error::io("write", path, error.into()))
     }
 
     /// Writes the latent vectors as safetensors: one tensor `latent`, f32 `(rows, width)`, in row order.
@@ -76,7 +77,8 @@ impl SampleTable {
             return Err(Error::argument("write_latents", "rows with latent vectors", "none"));
         }
         let values: Vec<f32> = self.rows.iter().flat_map(|row| row.latent.iter().copied()).collect();
-        let latent = Tensor::from_vec(values, (self.rows.len(), width), &Device::Cpu).map_err(Error::tensor("latents"))?;
+        let latent =
+            Tensor::from_vec(values, (self.rows.len(), width), &Device::Cpu).map_err(Error::tensor("latents"))?;
         candle_core::safetensors::save(&HashMap::from([("latent", latent)]), path).map_err(Error::tensor("latents"))
     }
 }

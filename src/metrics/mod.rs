@@ -40,4 +40,5 @@ mod table;
 pub use bootstrap::{Bootstrap, Estimate};
 pub use confusion::ConfusionMatrix;
 pub use predictions::Predictions;
+pub(crate) use predictions::arg_max;
 pub use report::{ClassReport, ClassificationReport};

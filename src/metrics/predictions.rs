@@ -112,6 +112,6 @@ fn check_probabilities(classes: usize, samples: usize, probabilities: &[f64]) ->
 }
 
 /// The index of the largest value, the first of equals.
-fn arg_max(row: &[f64]) -> usize {
+pub(crate) fn arg_max(row: &[f64]) -> usize {
     row.iter().enumerate().fold(0, |best, (index, &p)| if p > row[best] { index } else { best })
 }

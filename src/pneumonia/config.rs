@@ -79,7 +79,6 @@ impl Config {
         ImageSpec {
             width: self.side,
             height: self.side,
-            channels: 3,
             grey: self.grey,
             channel_order: self.channel_order,
             normalisation: self.normalisation,

@@ -163,7 +163,7 @@ fn find_root(folder: &Path) -> Result<(PathBuf, &'static [&'static str])> {
         return Err(unknown("no such folder".to_owned()));
     }
     let roots = [folder.to_path_buf(), folder.join("chest_xray"), folder.join("chest_xray/chest_xray")];
-    let Some(root) = roots.into_iter().rev().find(|root| root.join("train").is_dir()) else {
+    let Some(root) = roots.into_iter().find(|root| root.join("train").is_dir()) else {
         return Err(unknown(contents(folder)));
     };
     let has = |class: &str| SPLITS.iter().any(|(_, split)| root.join(split).join(class).is_dir());

@@ -52,11 +52,11 @@ pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
         .metadata("gt_name", move |xray| Ok(labels[xray.class]))
         .metadata("number_of_black_pixels", |xray| Ok(xray.grey.black_pixels() as i64))
         .metadata("pixels_count", |xray| {
-            let counts = xray.grey.counts().iter().enumerate();
+            let counts = xray.grey.counts.iter().enumerate();
             Ok(Metadata::map(counts.map(|(level, &count)| (level.to_string(), count as i64))))
         })
-        .metadata("image_mean", |xray| Ok(xray.grey.mean()))
-        .metadata("image_std", |xray| Ok(xray.grey.std()))
+        .metadata("image_mean", |xray| Ok(xray.grey.mean))
+        .metadata("image_std", |xray| Ok(xray.grey.std))
         .prediction("classes", labels.iter().copied())
         .visualizer("pixels_histogram", [input("image")], move |[image]| {
             visualizers::pixels_histogram(image, order, normalisation)

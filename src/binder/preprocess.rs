@@ -1,24 +1,38 @@
 use std::collections::HashSet;
 
-use crate::binder::Registry;
-use crate::binder::guarded;
+use super::{Registry, guarded};
+use crate::Result;
 use crate::contract::{Code, DataState, SampleId, Subset, Violation};
 
 /// The longest sample id in characters (specification 1.2).
 const MAX_ID_LENGTH: usize = 256;
 
-/// Runs preprocess and its rules (specification 2.1 and step 4 of 3.2).
-///
-/// Subsets come back in contract order and without empty or repeated ones, so that the functions can still be run
-/// on what is left when a rule is broken.
-pub(super) fn preprocess(registry: &Registry) -> (Vec<Subset>, Vec<Violation>) {
-    let mut subsets = match guarded("preprocess", || registry.dataset.preprocess()) {
-        Ok(subsets) => subsets,
-        Err(mut violation) => {
-            violation.code = Code::PreprocessFailed;
-            return (Vec::new(), vec![violation]);
+impl Registry {
+    /// Runs preprocess: the subsets in contract order.
+    ///
+    /// # Errors
+    /// [`crate::Error::Contract`] with the first broken rule, `BND-101` to `BND-107`.
+    pub fn subsets(&self) -> Result<Vec<Subset>> {
+        let (subsets, violations) = self.preprocess();
+        violations.into_iter().next().map_or(Ok(subsets), |violation| Err(violation.into()))
+    }
+
+    /// Runs preprocess and its rules (specification 2.1 and step 4 of 3.2).
+    ///
+    /// Subsets come back in contract order and without empty or repeated ones, so that functions can still be run on what
+    /// is left when a rule is broken.
+    pub(crate) fn preprocess(&self) -> (Vec<Subset>, Vec<Violation>) {
+        match guarded("preprocess", || self.dataset.preprocess()) {
+            Ok(subsets) => with_rules(subsets),
+            Err(mut violation) => {
+                violation.code = Code::PreprocessFailed;
+                (Vec::new(), vec![violation])
+            }
         }
-    };
+    }
+}
+
+fn with_rules(mut subsets: Vec<Subset>) -> (Vec<Subset>, Vec<Violation>) {
     subsets.sort_by_key(|subset| subset.state);
     let mut violations = Vec::new();
     for state in [DataState::Training, DataState::Validation] {

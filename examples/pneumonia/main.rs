@@ -1,0 +1,137 @@
+//! The main job: proves the pneumonia binder, classifies the X-rays and says how good the answers are.
+//!
+//! Without arguments it works on the shipped sample and weights. Results go to standard output, progress to standard
+//! error, files to `--out`. Exit code 0: the binder is valid and every file could be used; 1: not so; 2: it could not run.
+
+mod args;
+mod output;
+mod progress;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use leap_binder::check::{Samples, check_samples};
+use leap_binder::contract::DataState;
+use leap_binder::evaluate::{EvaluateOptions, Evaluation, evaluate};
+use leap_binder::metrics::Bootstrap;
+use leap_binder::model::{Adapted, Classifier, Model, device};
+use leap_binder::pneumonia::{ChestXrays, binder};
+use leap_binder::{Error, Result};
+
+use args::Args;
+use output::{Outcome, SubsetOutcome};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(outcome) => {
+            if args.json {
+                println!("{}", outcome.json());
+            }
+            if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+        }
+        Err(error) => {
+            if args.json {
+                println!("{}", serde_json::json!({"error": error.to_string()}));
+            }
+            eprintln!("error: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(error) = cause {
+                eprintln!("  caused by: {error}");
+                cause = error.source();
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<Outcome> {
+    let show = |text: &str| {
+        if !args.json {
+            println!("{text}");
+        }
+    };
+    let progress = progress::Console::default();
+    std::fs::create_dir_all(&args.out).map_err(|source| Error::Io {
+        action: "create",
+        path: args.out.clone(),
+        source,
+    })?;
+
+    let data = ChestXrays::open(args.data(), args.config())?;
+    show(&output::data_text(&data));
+    let mut outcome = Outcome::new(&data);
+    let spec = data.config().image_spec();
+    let binder = binder(data)?;
+
+    let report = check_samples(&binder, Samples::First, &progress);
+    show(&format!("{report}\n"));
+    outcome.wrote("check", write_json(args.out.join("check.json"), &report)?);
+    let valid = report.is_valid;
+    outcome.check = Some(report);
+    if args.check_only || !valid {
+        show(&outcome.files_text());
+        return Ok(outcome);
+    }
+
+    let classifier = Classifier::load(args.weights(), &device(&args.device)?)?;
+    outcome.model = output::model_json(&classifier, &args.weights());
+    let evaluation = if args.adapts() {
+        show(&format!(
+            "The weights want {}; the binder gives {spec}. Each image is resampled ({}) to what the weights want.\n",
+            classifier.input(),
+            args::ADAPTING
+        ));
+        let model = Adapted::new(classifier, spec, args::ADAPTING);
+        evaluate(&binder, &model, &args.states(), &options(args), &progress)?
+    } else {
+        evaluate(&binder, &classifier, &args.states(), &options(args), &progress)?
+    };
+    write_tables(args, &evaluation, &mut outcome)?;
+    summarise(&evaluation, &mut outcome)?;
+    outcome.wrote("metrics", write_json(args.out.join("metrics.json"), &outcome.subsets)?);
+    show(&outcome.evaluation_text());
+    show(&outcome.files_text());
+    Ok(outcome)
+}
+
+fn options(args: &Args) -> EvaluateOptions {
+    EvaluateOptions { batch_size: args.batch_size, ..EvaluateOptions::default() }
+}
+
+fn write_tables(args: &Args, evaluation: &Evaluation, outcome: &mut Outcome) -> Result<()> {
+    let path = |name: &str| args.out.join(name);
+    evaluation.table.write_csv(path("samples.csv"))?;
+    outcome.wrote("samples", path("samples.csv"));
+    evaluation.table.write_json(path("samples.json"))?;
+    outcome.wrote("samples_json", path("samples.json"));
+    if !evaluation.table.rows.is_empty() {
+        evaluation.table.write_latents(path("latents.safetensors"))?;
+        outcome.wrote("latents", path("latents.safetensors"));
+    }
+    Ok(())
+}
+
+/// Metrics of each evaluated subset, and what the run as a whole showed.
+fn summarise(evaluation: &Evaluation, outcome: &mut Outcome) -> Result<()> {
+    outcome.images = evaluation.table.rows.len();
+    outcome.seconds = evaluation.elapsed.as_secs_f64();
+    outcome.failures.clone_from(&evaluation.failures);
+    outcome.worst = output::worst(&evaluation.table, 10);
+    for state in DataState::ALL {
+        if evaluation.table.rows.iter().any(|row| row.state == state && row.label.is_some()) {
+            let report = evaluation.report(&[state], &Bootstrap::default())?;
+            let predictions = evaluation.predictions(&[state])?;
+            outcome.subsets.insert(state.as_str(), SubsetOutcome::new(report, &predictions)?);
+        }
+    }
+    Ok(())
+}
+
+fn write_json(path: PathBuf, value: &impl serde::Serialize) -> Result<PathBuf> {
+    let failed = |source| Error::Io { action: "write", path: path.clone(), source };
+    let text = serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?;
+    std::fs::write(&path, text).map_err(failed)?;
+    Ok(path)
+}

@@ -1,0 +1,191 @@
+//! What the job has found, as text and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use leap_binder::Result;
+use leap_binder::check::CheckReport;
+use leap_binder::evaluate::{SampleFailure, SampleTable};
+use leap_binder::metrics::{Bootstrap, ClassificationReport, ConfusionMatrix, Predictions};
+use leap_binder::model::{Classifier, Model};
+use leap_binder::pneumonia::ChestXrays;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Normal against any pneumonia.
+const MERGED: [(&str, &[&str]); 2] = [("NORMAL", &["NORMAL"]), ("PNEUMONIA", &["bacteria", "virus"])];
+
+/// Everything that the job reports at its end.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    data: Value,
+    rejected: usize,
+    pub(crate) model: Value,
+    pub(crate) check: Option<CheckReport>,
+    pub(crate) images: usize,
+    pub(crate) seconds: f64,
+    pub(crate) subsets: BTreeMap<&'static str, SubsetOutcome>,
+    pub(crate) worst: Vec<Worst>,
+    pub(crate) failures: Vec<SampleFailure>,
+    files: Vec<(&'static str, PathBuf)>,
+}
+
+/// One subset's metrics.
+#[derive(Debug, Serialize)]
+pub(crate) struct SubsetOutcome {
+    classes: ClassificationReport,
+    normal_vs_pneumonia: Merged,
+}
+
+/// Bacteria and virus taken together.
+#[derive(Debug, Serialize)]
+struct Merged {
+    /// From the three-class decisions.
+    decisions: ConfusionMatrix,
+    decisions_accuracy: f64,
+    /// From the summed probabilities.
+    probabilities: ClassificationReport,
+}
+
+/// A sample with a large loss.
+#[derive(Debug, Serialize)]
+pub(crate) struct Worst {
+    id: String,
+    label: String,
+    prediction: String,
+    probability_of_label: f64,
+    loss: f32,
+}
+
+impl SubsetOutcome {
+    pub(crate) fn new(classes: ClassificationReport, predictions: &Predictions) -> Result<Self> {
+        let decisions = predictions.confusion_matrix().merge(&MERGED)?;
+        let probabilities = ClassificationReport::new(&predictions.merge(&MERGED)?, &Bootstrap::default())?;
+        let decisions_accuracy = decisions.accuracy();
+        Ok(Self { classes, normal_vs_pneumonia: Merged { decisions, decisions_accuracy, probabilities } })
+    }
+
+    fn text(&self) -> String {
+        let Merged { decisions_accuracy, probabilities, .. } = &self.normal_vs_pneumonia;
+        format!(
+            "{}\n\nNormal against pneumonia: accuracy {decisions_accuracy:.3} (three-class decisions merged), ROC-AUC {}",
+            self.classes, probabilities.macro_roc_auc
+        )
+    }
+}
+
+impl Outcome {
+    pub(crate) fn new(data: &ChestXrays) -> Self {
+        let lengths: BTreeMap<_, _> = data.subsets().iter().map(|s| (s.state.as_str(), s.len())).collect();
+        let rejected: Vec<String> = data.rejected().iter().map(ToString::to_string).collect();
+        let facts = json!({
+            "folder": data.root(), "config": data.config(), "lengths": lengths,
+            "rejected": rejected, "ignored": data.ignored(),
+        });
+        Self {
+            data: facts,
+            rejected: rejected.len(),
+            model: Value::Null,
+            check: None,
+            images: 0,
+            seconds: 0.0,
+            subsets: BTreeMap::new(),
+            worst: Vec::new(),
+            failures: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    pub(crate) fn wrote(&mut self, what: &'static str, path: PathBuf) {
+        self.files.push((what, path));
+    }
+
+    /// The binder is valid, and no file was unusable.
+    pub(crate) fn is_good(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| check.is_valid) && self.rejected == 0 && self.failures.is_empty()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let files: BTreeMap<_, _> = self.files.iter().map(|(what, path)| (what, path)).collect();
+        json!({
+            "is_valid": self.check.as_ref().is_some_and(|check| check.is_valid),
+            "data": self.data,
+            "check": self.check,
+            "model": self.model,
+            "throughput": {"images": self.images, "seconds": self.seconds, "images_per_second": self.rate()},
+            "subsets": self.subsets,
+            "worst": self.worst,
+            "failures": self.failures,
+            "files": files,
+        })
+    }
+
+    fn rate(&self) -> f64 {
+        if self.seconds > 0.0 { self.images as f64 / self.seconds } else { 0.0 }
+    }
+
+    pub(crate) fn evaluation_text(&self) -> String {
+        let mut text = format!("{} images in {:.1} s, {:.2} images/s\n", self.images, self.seconds, self.rate());
+        for (state, subset) in &self.subsets {
+            let _ = write!(text, "\n== {state} ==\n{}\n", subset.text());
+        }
+        let width = self.worst.iter().map(|worst| worst.id.len()).max().unwrap_or(0);
+        let _ = writeln!(text, "\nThe {} samples with the largest loss:", self.worst.len());
+        for Worst { id, label, prediction, probability_of_label, loss } in &self.worst {
+            let _ = writeln!(
+                text,
+                "  {id:<width$}  {label:<9} taken for {prediction:<9} p({label}) {probability_of_label:.4}  loss {loss:.3}"
+            );
+        }
+        for failure in &self.failures {
+            let _ = writeln!(text, "\nFAILED: {}", failure.message);
+        }
+        text
+    }
+
+    pub(crate) fn files_text(&self) -> String {
+        let mut text = String::from("Written:");
+        for (_, path) in &self.files {
+            let _ = write!(text, "\n  {}", path.display());
+        }
+        text
+    }
+}
+
+/// The largest losses of a table.
+pub(crate) fn worst(table: &SampleTable, count: usize) -> Vec<Worst> {
+    let rows = table.worst(count).into_iter();
+    rows.filter_map(|row| {
+        Some(Worst {
+            id: row.id.to_string(),
+            label: table.class(row.label?).to_owned(),
+            prediction: table.class(row.prediction).to_owned(),
+            probability_of_label: *row.probabilities.get(row.label?)?,
+            loss: row.losses.first().copied().flatten()?,
+        })
+    })
+    .collect()
+}
+
+/// The data in a few lines.
+pub(crate) fn data_text(data: &ChestXrays) -> String {
+    let lengths: Vec<String> = data.subsets().iter().map(|s| format!("{} {}", s.len(), s.state)).collect();
+    let mut text = format!("X-rays in {}: {}", data.root().display(), lengths.join(", "));
+    let _ = write!(text, "\nprepared as {}, resized by {}\n", data.config().image_spec(), data.config().resampling);
+    if !data.ignored().is_empty() {
+        let _ = writeln!(text, "{} hidden or system files left out", data.ignored().len());
+    }
+    for error in data.rejected() {
+        let _ = writeln!(text, "REJECTED: {error}");
+    }
+    text
+}
+
+/// The model's name, classes and input.
+pub(crate) fn model_json(classifier: &Classifier, weights: &Path) -> Value {
+    json!({
+        "weights": weights, "architecture": classifier.name(),
+        "classes": classifier.classes(), "input": classifier.input(),
+    })
+}
