@@ -62,9 +62,9 @@ impl Image {
         let tables: [[f32; 256]; 3] =
             colours.map(|channel| std::array::from_fn(|level| normalisation.apply(level as u8, channel)));
         let sources = if self.channels() == 1 { [0; 3] } else { colours };
-        let mut values = Vec::with_capacity(self.width() * self.height() * 3);
-        for pixel in self.as_bytes().chunks_exact(self.channels()) {
-            values.extend([0, 1, 2].map(|place| tables[place][usize::from(pixel[sources[place]])]));
+        let mut values = vec![0.0; self.width() * self.height() * 3];
+        for (value, pixel) in values.as_chunks_mut().0.iter_mut().zip(self.as_bytes().chunks_exact(self.channels())) {
+            *value = [0, 1, 2].map(|place| tables[place][usize::from(pixel[sources[place]])]);
         }
         values
     }
