@@ -1,0 +1,108 @@
+//! From an image to the numbers a network takes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Image;
+
+/// The order of the three channels in a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelOrder {
+    /// Red, green, blue.
+    Rgb,
+    /// Blue, green, red, as OpenCV decodes.
+    Bgr,
+}
+
+/// How an eight-bit value becomes a network's input.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalisation {
+    /// `value / 255`, divided in f64 and then rounded to f32: 0 to 1.
+    UnitRange,
+    /// `(value / 255 - mean) / std` in f32, with a mean and a standard deviation for each channel.
+    MeanStd {
+        /// Means of red, green, blue, whatever the order of the channels in the input.
+        mean: [f32; 3],
+        /// Standard deviations of red, green, blue, whatever the order of the channels in the input.
+        std: [f32; 3],
+    },
+}
+
+impl Normalisation {
+    /// The mean and standard deviation of ImageNet that torchvision's networks are trained with.
+    pub const IMAGENET: Self = Self::MeanStd { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+    /// The input for one value of a channel (0 red, 1 green, 2 blue).
+    fn apply(self, level: u8, channel: usize) -> f32 {
+        let unit = (f64::from(level) / 255.0) as f32;
+        match self {
+            Self::UnitRange => unit,
+            Self::MeanStd { mean, std } => (unit - mean[channel]) / std[channel],
+        }
+    }
+}
+
+impl Image {
+    /// The image as a network's input, channels last; a grey image gives three channels of the same levels.
+    ///
+    /// *Shape*: `(height, width, 3)` f32, flattened row by row. Bit-exact.
+    ///
+    /// ```
+    /// use leap_binder::imaging::{ChannelOrder, Image, Normalisation};
+    /// let pixel = Image::rgb(1, 1, vec![255, 51, 0])?;
+    /// assert_eq!(pixel.encode(ChannelOrder::Bgr, Normalisation::UnitRange), [0.0, 0.2, 1.0]);
+    /// # Ok::<(), leap_binder::Error>(())
+    /// ```
+    pub fn encode(&self, order: ChannelOrder, normalisation: Normalisation) -> Vec<f32> {
+        let colours = match order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+        };
+        let tables: [[f32; 256]; 3] =
+            colours.map(|channel| std::array::from_fn(|level| normalisation.apply(level as u8, channel)));
+        let sources = if self.channels() == 1 { [0; 3] } else { colours };
+        let mut values = vec![0.0; self.width() * self.height() * 3];
+        for (value, pixel) in values.as_chunks_mut().0.iter_mut().zip(self.as_bytes().chunks_exact(self.channels())) {
+            *value = [0, 1, 2].map(|place| tables[place][usize::from(pixel[sources[place]])]);
+        }
+        values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_std_follow_their_channel() {
+        let image = Image::rgb(1, 1, vec![0, 128, 255]).unwrap();
+        let rgb = image.encode(ChannelOrder::Rgb, Normalisation::IMAGENET);
+        // torchvision.transforms: (torch.tensor([0., 128., 255.]) / 255 - mean) / std
+        for (value, expected) in rgb.iter().zip([-2.117_903_9, 0.205_182_1, 2.64]) {
+            assert!((value - expected).abs() < 1e-6, "{value} {expected}");
+        }
+        let bgr = image.encode(ChannelOrder::Bgr, Normalisation::IMAGENET);
+        assert_eq!(bgr, [rgb[2], rgb[1], rgb[0]]);
+    }
+
+    #[test]
+    fn grey_gives_three_channels_with_their_own_normalisation() {
+        let grey = Image::grey(2, 1, vec![10, 200]).unwrap();
+        for order in [ChannelOrder::Rgb, ChannelOrder::Bgr] {
+            assert_eq!(
+                grey.encode(order, Normalisation::IMAGENET),
+                grey.to_rgb().encode(order, Normalisation::IMAGENET)
+            );
+        }
+    }
+
+    #[test]
+    fn names_in_files_are_stable() {
+        let json = serde_json::to_string(&(ChannelOrder::Bgr, Normalisation::UnitRange)).unwrap();
+        assert_eq!(json, r#"["bgr","unit_range"]"#);
+        let mean_std = r#"{"mean_std":{"mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}}"#;
+        assert_eq!(serde_json::from_str::<Normalisation>(mean_std).unwrap(), Normalisation::IMAGENET);
+        assert_eq!(serde_json::to_string(&Normalisation::IMAGENET).unwrap(), mean_std);
+    }
+}

@@ -1,0 +1,113 @@
+//! Grey-level statistics of an image, as the metadata of a sample shows them.
+
+use serde::{Deserialize, Serialize};
+
+use super::Image;
+
+/// Whose arithmetic turns a pixel into a grey level.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GreyMode {
+    /// The Python integration's: `0.2989 B + 0.5870 G + 0.1140 R` in f64, cut to a whole number. These are the weights
+    /// of RGB put to a BGR image, and they add up to 0.9999, so a grey pixel `v >= 1` counts as `v - 1`: the bins 199
+    /// and 223 hold the grey levels 200 and 224, bin 0 the levels 0 and 1, and bin 255 is always empty.
+    #[default]
+    Reference,
+    /// The levels of [`Image::to_grey`].
+    Exact,
+}
+
+/// Counts, mean and standard deviation of an image's grey levels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GreyStatistics {
+    /// Pixels of each grey level.
+    pub counts: [u64; 256],
+    /// Mean grey level, as numpy's `mean()`.
+    pub mean: f64,
+    /// Standard deviation of the grey levels over all pixels (no correction for a sample), as numpy's `std()`.
+    pub std: f64,
+}
+
+impl GreyStatistics {
+    /// The statistics of `image`.
+    ///
+    /// *Determinism*: bit-exact with numpy over the same pixels, rounding included; up to numpy 2.2, since numpy 2.3 adds
+    /// up in another order and may differ in the last bit of `std`.
+    ///
+    /// ```
+    /// use leap_binder::imaging::{GreyMode, GreyStatistics, Image};
+    /// let image = Image::grey(2, 2, vec![0, 0, 10, 10])?;
+    /// let exact = GreyStatistics::of(&image, GreyMode::Exact);
+    /// assert_eq!((exact.mean, exact.std, exact.black_pixels()), (5.0, 5.0, 2));
+    /// assert_eq!(GreyStatistics::of(&image, GreyMode::Reference).mean, 4.5);
+    /// # Ok::<(), leap_binder::Error>(())
+    /// ```
+    pub fn of(image: &Image, mode: GreyMode) -> Self {
+        let levels = match mode {
+            GreyMode::Reference => reference_levels(image),
+            GreyMode::Exact => image.to_grey().as_bytes().to_vec(),
+        };
+        let mut counts = [0; 256];
+        for &level in &levels {
+            counts[usize::from(level)] += 1;
+        }
+        let pixels = levels.len() as f64;
+        let sum: u64 = (0..).zip(&counts).map(|(level, count)| level * count).sum();
+        let mean = sum as f64 / pixels;
+        let squares = std::array::from_fn(|level| (level as f64 - mean) * (level as f64 - mean));
+        Self { counts, mean, std: (numpy_sum(&levels, &squares) / pixels).sqrt() }
+    }
+
+    /// Pixels of grey level zero.
+    pub fn black_pixels(&self) -> u64 {
+        self.counts[0]
+    }
+
+    /// All pixels.
+    pub fn pixels(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}
+
+/// Each pixel's level in [`GreyMode::Reference`]. The order of the operations matters: where the decimal result is a
+/// whole number, f64 may fall just below it.
+fn reference_levels(image: &Image) -> Vec<u8> {
+    let level = |[red, green, blue]: [u8; 3]| {
+        (f64::from(blue) * 0.2989 + f64::from(green) * 0.5870 + f64::from(red) * 0.1140) as u8
+    };
+    if image.channels() == 1 {
+        let table: [u8; 256] = std::array::from_fn(|grey| level([grey as u8; 3]));
+        image.as_bytes().iter().map(|&grey| table[usize::from(grey)]).collect()
+    } else {
+        image.as_bytes().as_chunks().0.iter().map(|&pixel| level(pixel)).collect()
+    }
+}
+
+/// The sum of `values[level]` over all levels, added up in numpy's order, which decides the last bits of a standard
+/// deviation: its reductions take 8192 values at a time (the buffer size of its ufuncs).
+fn numpy_sum(levels: &[u8], values: &[f64; 256]) -> f64 {
+    levels.chunks(8192).fold(0.0, |sum, buffer| sum + pairwise_sum(buffer, values))
+}
+
+/// numpy's sum of one buffer: halves of a multiple of eight down to at most 128 values, then eight sums side by side.
+fn pairwise_sum(levels: &[u8], values: &[f64; 256]) -> f64 {
+    let value = |&level: &u8| values[usize::from(level)];
+    if levels.len() < 8 {
+        return levels.iter().map(value).fold(0.0, |sum, next| sum + next);
+    }
+    if levels.len() > 128 {
+        let half = levels.len() / 2;
+        let (left, right) = levels.split_at(half - half % 8);
+        return pairwise_sum(left, values) + pairwise_sum(right, values);
+    }
+    let (eights, rest) = levels.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for eight in eights {
+        for (sum, level) in sums.iter_mut().zip(eight) {
+            *sum += value(level);
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = sums;
+    let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
+    rest.iter().map(value).fold(sum, |sum, next| sum + next)
+}
