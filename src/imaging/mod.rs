@@ -24,6 +24,7 @@ mod image;
 mod linear;
 mod resample;
 mod signature;
+mod spec;
 mod statistics;
 
 pub use decode::{MAX_DECODED_BYTES, MAX_PIXELS, decode, decode_file};
@@ -31,6 +32,7 @@ pub use encode::{ChannelOrder, Normalisation};
 pub use image::Image;
 pub use resample::{Resampling, resize_f32};
 pub use signature::sniff_file;
+pub use spec::{Fit, ImageSpec};
 pub use statistics::{GreyMode, GreyStatistics};
 
 use crate::{BoxError, Error};
