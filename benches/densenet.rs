@@ -17,7 +17,9 @@ fn forward(c: &mut Criterion) {
         let values: Vec<f32> = (0..n * 3 * 224 * 224).map(|i| (i as f32 * 0.01).sin()).collect();
         let xs = Tensor::from_vec(values, (n, 3, 224, 224), model.device()).unwrap();
         group.throughput(Throughput::Elements(n as u64));
-        group.bench_with_input(BenchmarkId::new("batch", n), &xs, |b, xs| b.iter(|| model.forward(black_box(xs))));
+        group.bench_with_input(BenchmarkId::new("batch", n), &xs, |b, xs| {
+            b.iter(|| model.forward(black_box(xs)).unwrap())
+        });
     }
     group.finish();
 }

@@ -169,9 +169,20 @@ fn batch_and_threads_change_no_bit() {
     }
     for threads in [1, 3] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let output = pool.install(|| CLASSIFIER.forward(&xs)).unwrap();
+        let output = pool.install(|| CLASSIFIER.forward(&xs).unwrap());
         assert_eq!(output.logits.to_vec2::<f32>().unwrap(), logits, "{threads} threads");
         assert_eq!(output.latent.to_vec2::<f32>().unwrap(), latent, "{threads} threads");
+    }
+}
+
+/// The head's product is small enough for the batch to choose its kernel: 86 images were enough.
+#[test]
+fn a_large_batch_changes_no_bit() {
+    let network = DenseNet::new(WEIGHTS.config(), 3, WEIGHTS.var_builder(&Device::Cpu)).unwrap();
+    let xs = formula(100, 32);
+    let together = network.forward(&xs).unwrap().to_vec2::<f32>().unwrap();
+    for i in [0, 50, 99] {
+        assert_eq!(network.forward(&xs.narrow(0, i, 1).unwrap()).unwrap().flat(), together[i], "image {i}");
     }
 }
 

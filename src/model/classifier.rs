@@ -14,7 +14,7 @@ use crate::{Error, Result};
 ///
 /// # Determinism
 ///
-/// On the CPU each image is scored by itself, so neither the rest of a batch nor the number of threads changes a bit.
+/// On the CPU neither the other images of a batch nor the number of threads changes a bit.
 /// On CUDA the results agree within rounding.
 #[derive(Debug, Clone)]
 pub struct Classifier {
@@ -96,8 +96,9 @@ impl Classifier {
         only.ok_or_else(|| Error::argument("Classifier::classify", "one result", "none"))
     }
 
-    /// Classifies images of any sizes in one batch, with results in the same order. All of the prepared batch is in
-    /// memory at once (0.6 MB an image at 224 x 224); on a GPU its activations are too, so hand over as many as fit.
+    /// Classifies images of any sizes in one batch, with results in the same order. The whole
+    /// prepared batch (0.6 MB an image at 224 x 224) and the activations of a layer are in memory at once, so hand over
+    /// as many as fit.
     ///
     /// # Errors
     ///
@@ -133,11 +134,6 @@ impl Classifier {
         let label = self.classes.get(class).cloned().unwrap_or_default();
         Classification { label, class, probabilities, latent }
     }
-
-    fn pass(&self, xs: &Tensor) -> Result<Output> {
-        let (logits, latent) = self.network.forward_with_latent(xs)?;
-        Ok(Output { logits, latent })
-    }
 }
 
 impl Model for Classifier {
@@ -161,19 +157,10 @@ impl Model for Classifier {
         &self.device
     }
 
-    /// On the CPU the images of a batch are scored side by side, one a thread: candle's own threads, which share the
-    /// work of one product, gain little on a network of small layers.
     fn forward(&self, xs: &Tensor) -> Result<Output> {
-        let n = self.input.check_batch("Model::forward", xs)?;
-        if n == 1 || !self.device.is_cpu() {
-            return self.pass(xs);
-        }
-        let one = |i| self.pass(&xs.narrow(0, i, 1).map_err(Error::tensor("input"))?);
-        let rows = (0..n).into_par_iter().map(one).collect::<Result<Vec<_>>>()?;
-        let stack = |part: fn(&Output) -> &Tensor| {
-            Tensor::cat(&rows.iter().map(part).collect::<Vec<_>>(), 0).map_err(Error::tensor("output"))
-        };
-        Ok(Output { logits: stack(|row| &row.logits)?, latent: stack(|row| &row.latent)? })
+        self.input.check_batch("Model::forward", xs)?;
+        let (logits, latent) = self.network.forward_with_latent(xs)?;
+        Ok(Output { logits, latent })
     }
 }
 
