@@ -71,17 +71,13 @@ pub enum Error {
         source: Option<BoxError>,
     },
     /// *Two sides that do not fit*: a model and a binder (or an image) disagree.
-    #[error("{subject} do not fit: {left_name} has {left}, {right_name} has {right}")]
+    #[error("{subject} do not fit: {left}; {right}")]
     Mismatch {
         /// What was compared, as a plural: `classes`, `image sizes`.
         subject: String,
-        /// The first side's name, for example a weights file.
-        left_name: String,
-        /// The first side's value.
+        /// The first side and what it has, for example `the model densenet201 has [..]`.
         left: String,
-        /// The second side's name, for example a binder's input.
-        right_name: String,
-        /// The second side's value.
+        /// The second side and what it has.
         right: String,
     },
     /// *The machine*: a device is not there or was not built in.

@@ -9,6 +9,7 @@ pub mod imaging;
 pub mod manifest;
 pub mod metrics;
 pub mod model;
+mod nn;
 pub mod pneumonia;
 pub mod progress;
 pub mod rng;

@@ -6,6 +6,7 @@ pub mod losses;
 mod preprocess;
 mod registry;
 mod rules;
+mod sample;
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,6 +18,7 @@ pub(crate) use registry::AnySample;
 pub use registry::{
     GroundTruthEncoder, InputEncoder, Loss, MetadataFunction, Metric, PredictionType, Registry, Visualizer,
 };
+pub use sample::EncodedSample;
 
 use crate::contract::Dataset;
 

@@ -3,7 +3,7 @@ use rayon::prelude::*;
 
 use super::sample::Loaded;
 use super::{Plan, SampleFailure, SampleRow, SampleTable};
-use crate::binder::guarded;
+use crate::binder::{EncodedSample, guarded};
 use crate::contract::{Argument, Code, DataState, HandlerResult, SampleId, Source, Violation};
 use crate::metrics::arg_max;
 use crate::model::softmax;
@@ -51,16 +51,15 @@ impl Plan<'_> {
         if samples.is_empty() {
             return Ok(());
         }
-        let stack = |pick: &dyn Fn(&Loaded) -> &[Tensor], count: usize| -> candle_core::Result<Vec<Tensor>> {
+        let stack = |pick: &dyn Fn(&EncodedSample) -> &[Tensor], count: usize| -> candle_core::Result<Vec<Tensor>> {
             (0..count)
-                .map(|index| Tensor::stack(&samples.iter().map(|s| &pick(s)[index]).collect::<Vec<_>>(), 0))
+                .map(|index| Tensor::stack(&samples.iter().map(|s| &pick(&s.encoded)[index]).collect::<Vec<_>>(), 0))
                 .collect()
         };
         let inputs = stack(&|s| &s.inputs, self.binder.inputs.len()).map_err(Error::tensor("stacking inputs"))?;
-        let truths = samples.first().map_or(0, |sample| sample.ground_truths.len());
+        let truths = samples.first().map_or(0, |sample| sample.encoded.ground_truths.len());
         let ground_truths = stack(&|s| &s.ground_truths, truths).map_err(Error::tensor("stacking ground truths"))?;
-        let place = self.binder.inputs.iter().position(|input| std::ptr::eq(input, self.input)).unwrap_or(0);
-        let xs = self.channel_last(&inputs[place]).map_err(Error::tensor("input"))?;
+        let xs = self.channel_last(&inputs[self.input]).map_err(Error::tensor("input"))?;
         let output = self.model.forward(&self.model.input().prepare(&self.given, &xs, self.model.device())?)?;
         let rows = |xs: &Tensor| xs.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.to_vec2::<f32>();
         let logits = rows(&output.logits).map_err(Error::tensor("logits"))?;
@@ -99,7 +98,7 @@ impl Plan<'_> {
                 probabilities,
                 losses: of(&losses, index),
                 metrics: of(&metrics, index),
-                metadata: sample.metadata.into_iter().map(|(_, value)| value).collect(),
+                metadata: sample.encoded.metadata.into_iter().map(|(_, value)| value).collect(),
                 latent,
             });
         }
@@ -107,7 +106,11 @@ impl Plan<'_> {
     }
 
     fn channel_last(&self, xs: &Tensor) -> candle_core::Result<Tensor> {
-        if self.input.channel_dim == 1 { xs.permute((0, 2, 3, 1))?.contiguous() } else { Ok(xs.clone()) }
+        if self.binder.inputs[self.input].channel_dim == 1 {
+            xs.permute((0, 2, 3, 1))?.contiguous()
+        } else {
+            Ok(xs.clone())
+        }
     }
 }
 

@@ -115,7 +115,8 @@ pub fn evaluate(
 struct Plan<'a> {
     binder: &'a Registry,
     model: &'a dyn Model,
-    input: &'a InputEncoder,
+    /// Place of the input encoder that feeds the model.
+    input: usize,
     given: ImageSpec,
     prediction: &'a PredictionType,
 }
@@ -129,18 +130,16 @@ impl<'a> Plan<'a> {
         if prediction.labels != model.classes() {
             return Err(Error::Mismatch {
                 subject: "classes".to_owned(),
-                left_name: format!("the model {}", model.name()),
-                left: format!("{:?}", model.classes()),
-                right_name: format!("the binder's prediction {}", prediction.name),
-                right: format!("{:?}", prediction.labels),
+                left: format!("the model {} has {:?}", model.name(), model.classes()),
+                right: format!("the binder's prediction {} has {:?}", prediction.name, prediction.labels),
             });
         }
-        let wanted = |encoder: &&InputEncoder| options.input.as_ref().is_none_or(|name| &encoder.name == name);
-        let input = binder.inputs().iter().find(wanted).ok_or_else(|| {
+        let wanted = |encoder: &InputEncoder| options.input.as_ref().is_none_or(|name| &encoder.name == name);
+        let input = binder.inputs().iter().position(wanted).ok_or_else(|| {
             let known: Vec<&str> = binder.inputs().iter().map(|encoder| &*encoder.name).collect();
             Error::config("input", format!("one of {known:?}"), format!("{:?}", options.input))
         })?;
-        let given = input.image.clone().unwrap_or_else(|| model.input().clone());
+        let given = binder.inputs()[input].image.clone().unwrap_or_else(|| model.input().clone());
         model.input().accepts(&given)?;
         Ok(Self { binder, model, input, given, prediction })
     }

@@ -63,7 +63,7 @@ impl SampleTable {
 
     /// Takes the first sample's column names; later samples must have the same.
     pub(super) fn accept(&mut self, sample: &Loaded) -> Result<(), Violation> {
-        let metadata = sample.metadata.iter().map(|(name, _)| name);
+        let metadata = sample.encoded.metadata.iter().map(|(name, _)| name);
         let attributes = sample.attributes.iter().map(|(name, _)| name);
         if self.rows.is_empty() {
             self.metadata = metadata.cloned().collect();
@@ -74,7 +74,7 @@ impl SampleTable {
             return Ok(());
         }
         let expected = format!("the {} columns of sample {}", self.metadata.len(), self.rows[0].id);
-        let found = format!("{} columns, or other names", sample.metadata.len());
+        let found = format!("{} columns, or other names", sample.encoded.metadata.len());
         Err(Violation::new(Code::MetadataKeys, "metadata", expected, found))
     }
 

@@ -90,10 +90,8 @@ impl ImageSpec {
         };
         Err(Error::Mismatch {
             subject: subject.to_owned(),
-            left_name: "the model".to_owned(),
-            left: self.to_string(),
-            right_name: "the input".to_owned(),
-            right: given.to_string(),
+            left: format!("the model wants {self}"),
+            right: format!("the input is {given}"),
         })
     }
 

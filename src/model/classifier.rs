@@ -1,11 +1,13 @@
 //! From picture files to classes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::lanes::Lanes;
 use super::{DenseNet, Model, Output, Weights};
 use crate::imaging::{self, Image, ImageSpec, Resampling};
 use crate::{Error, Result};
@@ -24,6 +26,8 @@ pub struct Classifier {
     latent_dim: usize,
     device: Device,
     network: DenseNet,
+    /// Threads to score images side by side on the CPU; shared by clones.
+    lanes: Option<Arc<Lanes>>,
 }
 
 /// What a [`Classifier`] says of one image. A research result, not a diagnosis.
@@ -63,6 +67,7 @@ impl Classifier {
             latent_dim: weights.config().latent_dim(),
             device: device.clone(),
             network,
+            lanes: if device.is_cpu() { Some(Arc::new(Lanes::new()?)) } else { None },
         })
     }
 
@@ -136,6 +141,13 @@ impl Classifier {
     }
 }
 
+impl Classifier {
+    fn pass(&self, xs: &Tensor) -> Result<Output> {
+        let (logits, latent) = self.network.forward_with_latent(xs)?;
+        Ok(Output { logits, latent })
+    }
+}
+
 impl Model for Classifier {
     fn name(&self) -> &str {
         &self.name
@@ -157,10 +169,18 @@ impl Model for Classifier {
         &self.device
     }
 
+    /// On the CPU the images of a batch are scored side by side, one a thread.
     fn forward(&self, xs: &Tensor) -> Result<Output> {
-        self.input.check_batch("Model::forward", xs)?;
-        let (logits, latent) = self.network.forward_with_latent(xs)?;
-        Ok(Output { logits, latent })
+        let n = self.input.check_batch("Model::forward", xs)?;
+        let Some(lanes) = self.lanes.as_ref().filter(|_| n > 1) else {
+            return self.pass(xs);
+        };
+        let rows = lanes.map(n, |i| self.pass(&xs.narrow(0, i, 1).map_err(Error::tensor("input"))?));
+        let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
+        let stack = |part: fn(&Output) -> &Tensor| {
+            Tensor::cat(&rows.iter().map(part).collect::<Vec<_>>(), 0).map_err(Error::tensor("output"))
+        };
+        Ok(Output { logits: stack(|row| &row.logits)?, latent: stack(|row| &row.latent)? })
     }
 }
 

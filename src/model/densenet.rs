@@ -8,6 +8,7 @@ use candle_nn::{
     BatchNorm, Conv2d, Conv2dConfig, Linear, Module, ModuleT, VarBuilder, batch_norm, conv2d_no_bias, linear,
 };
 
+use crate::nn::{conv3x3, norm_relu};
 use crate::{Error, Result};
 
 /// torchvision's batch normalisation epsilon.
@@ -130,12 +131,17 @@ impl DenseNet {
     ///
     /// [`Error::Argument`] for input of another shape, [`Error::Tensor`] if the device fails.
     pub fn features(&self, xs: &Tensor) -> Result<Tensor> {
+        self.norm5.forward_t(&self.body(xs)?, false).map_err(Error::tensor("features.norm5"))
+    }
+
+    /// Everything before `norm5`.
+    fn body(&self, xs: &Tensor) -> Result<Tensor> {
         check_input(xs)?;
         let mut xs = self.stem(xs).map_err(Error::tensor("features.conv0"))?;
         for (index, block) in self.blocks.iter().enumerate() {
             xs = block.forward(&xs).map_err(Error::tensor(format!("features.denseblock{}", index + 1)))?;
         }
-        self.norm5.forward_t(&xs, false).map_err(Error::tensor("features.norm5"))
+        Ok(xs)
     }
 
     /// The latent vector `(n, latent_dim)`: ReLU and global average over the feature map, the head's input. No value
@@ -145,8 +151,8 @@ impl DenseNet {
     ///
     /// As [`DenseNet::features`].
     pub fn latent(&self, xs: &Tensor) -> Result<Tensor> {
-        let features = self.features(xs)?;
-        let pooled = features.relu().and_then(|xs| xs.mean((D::Minus2, D::Minus1)));
+        let body = self.body(xs)?;
+        let pooled = norm_relu(&self.norm5, &body).and_then(|xs| xs.mean((D::Minus2, D::Minus1)));
         pooled.map_err(Error::tensor("latent"))
     }
 
@@ -185,7 +191,7 @@ impl DenseNet {
     /// candle's pooling does not pad, and the true padding value is minus infinity. Zeros do as well: after ReLU no
     /// value is below zero, and every window holds at least one real pixel.
     fn stem(&self, xs: &Tensor) -> TensorResult<Tensor> {
-        let xs = self.norm0.forward_t(&self.conv0.forward(xs)?, false)?.relu()?;
+        let xs = norm_relu(&self.norm0, &self.conv0.forward(xs)?)?;
         xs.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.max_pool2d_with_stride(3, 2)
     }
 }
@@ -268,7 +274,7 @@ impl DenseLayer {
 
     fn forward(&self, xs: &Tensor) -> TensorResult<Tensor> {
         let xs = self.bottleneck.conv(&self.bottleneck.norm_relu(xs)?)?;
-        self.conv2.forward(&self.norm2.forward_t(&xs, false)?.relu()?)
+        conv3x3(&self.conv2, &norm_relu(&self.norm2, &xs)?)
     }
 }
 
@@ -289,7 +295,7 @@ impl NormReluConv {
     }
 
     fn norm_relu(&self, xs: &Tensor) -> TensorResult<Tensor> {
-        self.norm.forward_t(xs, false)?.relu()
+        norm_relu(&self.norm, xs)
     }
 
     /// A 1x1 convolution is a matrix product; as such it takes about 0.6 of the time of candle's `conv2d` on the CPU.

@@ -8,6 +8,7 @@ mod adapt;
 mod classifier;
 mod densenet;
 mod device;
+mod lanes;
 mod weights;
 
 use std::fmt::Debug;

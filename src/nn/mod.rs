@@ -1,0 +1,24 @@
+//! Tensor kernels that candle lacks or has slowly on the CPU. Each has a gradient, and other devices get the same result
+//! from candle's own operations.
+//!
+//! On the CPU candle shares large element-wise operations out to a pool of spinning threads, one caller at a time. Images
+//! that are scored side by side would wait for each other there, so these kernels stay on their caller's thread.
+
+mod conv3x3;
+mod norm_relu;
+
+pub(crate) use conv3x3::conv3x3;
+pub(crate) use norm_relu::norm_relu;
+
+use candle_core::{CpuStorage, Layout, Result};
+
+/// The values of a contiguous f32 tensor.
+fn values<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<&'a [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride())
+    };
+    match storage.as_slice::<f32>()?.get(start..end) {
+        Some(values) => Ok(values),
+        None => candle_core::bail!("{op}: expected values {start}..{end} in the tensor's storage"),
+    }
+}
