@@ -22,7 +22,7 @@ mod table;
 
 pub use function::FunctionKind;
 pub use observation::{Failure, TensorSummary};
-pub use payload::{Payload, Setup};
+pub use payload::{ModelSetup, Payload, Setup};
 pub use report::{CheckReport, FunctionReport, Status, SubsetReport};
 
 use crate::binder::Registry;
@@ -86,6 +86,7 @@ pub fn check_samples(binder: &Registry, samples: Samples, progress: &dyn Progres
         is_valid: preprocess_failures.is_empty() && reports.iter().all(FunctionReport::passed),
         is_valid_for_model: false,
         setup,
+        model_setup: ModelSetup::default(),
         general_error,
         print_log: String::new(),
         preprocess_failures,

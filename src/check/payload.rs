@@ -60,6 +60,17 @@ pub struct Setup {
     pub custom_losses: Vec<Json>,
     /// Metrics with name and arg_names.
     pub metrics: Vec<Json>,
+    /// Always empty: simulations cannot be registered yet.
+    pub simulations: Vec<Json>,
+    /// Always false: element instances cannot be registered yet.
+    pub has_element_instances: bool,
+}
+
+/// code_loader's `ModelSetup`: custom layers, of which a binder in Rust has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ModelSetup {
+    /// Always empty.
+    pub custom_layers: Vec<Json>,
 }
 
 /// Payloads in code_loader's order. It has none for loading, visualizers, losses and metrics, which it does not run; a
@@ -159,6 +170,8 @@ pub(super) fn setup(registry: &Registry, subsets: &[Subset], functions: &[Functi
             .map(|f| json!({"name": f.name, "arg_names": names(&f.arguments)}))
             .collect(),
         metrics: registry.metrics().iter().map(|f| json!({"name": f.name, "arg_names": names(&f.arguments)})).collect(),
+        simulations: Vec::new(),
+        has_element_instances: false,
     })
 }
 

@@ -2,7 +2,7 @@ use serde::Serialize;
 
 use super::function::FunctionKind;
 use super::observation::{Column, Failure, TensorSummary, Value, Verdict};
-use super::payload::{Payload, Setup};
+use super::payload::{ModelSetup, Payload, Setup};
 use crate::contract::DataState;
 
 /// Failures kept for each function and subset; all are counted.
@@ -23,6 +23,8 @@ pub struct CheckReport {
     pub is_valid_for_model: bool,
     /// What the binder consists of; absent when preprocess or an encoder failed everywhere.
     pub setup: Option<Setup>,
+    /// Custom layers: none.
+    pub model_setup: ModelSetup,
     /// Why there is no setup.
     pub general_error: Option<String>,
     /// Always empty: the check captures no output.

@@ -61,7 +61,7 @@ pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
         .visualizer("pixels_histogram", [input("image")], move |[image]| {
             visualizers::pixels_histogram(image, order, normalisation)
         })
-        .visualizer("bar_names_visualizer", [prediction("classes")], move |[values]| {
+        .visualizer("bar_names_visualizer", [prediction("classes").named("data")], move |[values]| {
             visualizers::class_bars(values, labels)
         })
         .loss(
