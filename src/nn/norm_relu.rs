@@ -8,12 +8,14 @@ use super::values;
 /// `xs` is `(n, c, h, w)`. The four numbers of a channel are folded into a scale and a shift first, so that the CPU reads
 /// and writes each value once. Differentiable in `xs` and in the normalisation's own parameters; the gradient of ReLU at 0 is 0.
 pub(crate) fn norm_relu(norm: &BatchNorm, xs: &Tensor) -> Result<Tensor> {
-    let deviation = (norm.running_var() + norm.eps())?.sqrt()?;
+    // candle keeps the running statistics as variables; taken as such, they would keep every activation for a gradient.
+    let (mean, variance) = (norm.running_mean().detach(), norm.running_var().detach());
+    let deviation = (variance + norm.eps())?.sqrt()?;
     let (scale, bias) = match norm.weight_and_bias() {
         Some((weight, bias)) => ((weight / deviation)?, bias.clone()),
         None => (deviation.recip()?, deviation.zeros_like()?),
     };
-    let shift = (bias - (norm.running_mean() * &scale)?)?;
+    let shift = (bias - (mean * &scale)?)?;
     if xs.device().is_cpu() && xs.dtype() == DType::F32 {
         return xs.contiguous()?.apply_op3(&scale, &shift, ScaleShiftRelu);
     }
@@ -101,6 +103,13 @@ mod tests {
         for var in [&xs, &weight, &bias] {
             assert!(far(ours.get(var).unwrap(), theirs.get(var).unwrap()) < 1e-4);
         }
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_gradient_unless_a_parameter_is_trained() {
+        let one = Tensor::ones(1, DType::F32, &Device::Cpu).unwrap();
+        let norm = BatchNorm::new(1, one.clone(), one.clone(), one.clone(), one.clone(), 1e-5).unwrap();
+        assert!(!norm_relu(&norm, &one.reshape((1, 1, 1, 1)).unwrap()).unwrap().track_op());
     }
 
     #[test]
