@@ -50,7 +50,7 @@ fn image(sample: &Sample) -> (Vec<f32>, [usize; 3]) {
 }
 
 fn one_hot(sample: &Sample) -> [f32; 2] {
-    if sample.index % 2 == 0 { [1.0, 0.0] } else { [0.0, 1.0] }
+    if sample.index.is_multiple_of(2) { [1.0, 0.0] } else { [0.0, 1.0] }
 }
 
 /// Everything but the image encoder, which tests supply.
@@ -138,7 +138,7 @@ fn failures(report: &CheckReport) -> Vec<(String, &'static str, String, String, 
             for part in [f.code, "image", &f.expected, &f.found, f.mend] {
                 assert!(f.message.contains(part), "{part} in {}", f.message);
             }
-            (f.subset.clone().unwrap(), f.code, f.sample.clone().unwrap(), f.expected.clone(), f.found.clone())
+            (f.subset.unwrap().to_string(), f.code, f.sample.clone().unwrap(), f.expected.clone(), f.found.clone())
         })
         .collect()
 }
@@ -267,7 +267,7 @@ fn metadata_keeps_its_columns_and_types() {
             .functions
             .iter()
             .flat_map(|f| f.failures())
-            .map(|f| (f.code, f.subset.clone().unwrap()))
+            .map(|f| (f.code, f.subset.unwrap().to_string()))
             .collect::<Vec<_>>()
     };
     let on = |state: &str, code| (code, state.to_owned());

@@ -330,8 +330,9 @@ fn a_model_takes_only_input_prepared_its_way() {
         (&bgr, &grey, "value ranges"),
     ] {
         match model.accepts(given).unwrap_err() {
-            Error::Mismatch { subject: found, left, right, .. } => {
-                assert_eq!((found.as_str(), left, right), (subject, model.to_string(), given.to_string()));
+            Error::Mismatch { subject: found, left, right } => {
+                let both = (format!("the model wants {model}"), format!("the input is {given}"));
+                assert_eq!((found.as_str(), (left, right)), (subject, both));
             }
             error => panic!("{error}"),
         }

@@ -36,6 +36,9 @@ fn main() -> ExitCode {
                 println!("{}", serde_json::json!({"error": error.to_string()}));
             }
             eprintln!("error: {error}");
+            if matches!(&error, Error::Mismatch { subject, .. } if subject.starts_with("image")) {
+                eprintln!("  `--adapt` resamples the binder's images to what the weights want");
+            }
             let mut cause = std::error::Error::source(&error);
             while let Some(error) = cause {
                 eprintln!("  caused by: {error}");
@@ -123,7 +126,7 @@ fn summarise(evaluation: &Evaluation, outcome: &mut Outcome) -> Result<()> {
         if evaluation.table.rows.iter().any(|row| row.state == state && row.label.is_some()) {
             let report = evaluation.report(&[state], &Bootstrap::default())?;
             let predictions = evaluation.predictions(&[state])?;
-            outcome.subsets.insert(state.as_str(), SubsetOutcome::new(report, &predictions)?);
+            outcome.subsets.insert(state, SubsetOutcome::new(report, &predictions)?);
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use leap_binder::Result;
 use leap_binder::check::CheckReport;
+use leap_binder::contract::DataState;
 use leap_binder::evaluate::{SampleFailure, SampleTable};
 use leap_binder::metrics::{Bootstrap, ClassificationReport, ConfusionMatrix, Predictions};
 use leap_binder::model::{Classifier, Model};
@@ -25,7 +26,7 @@ pub(crate) struct Outcome {
     pub(crate) check: Option<CheckReport>,
     pub(crate) images: usize,
     pub(crate) seconds: f64,
-    pub(crate) subsets: BTreeMap<&'static str, SubsetOutcome>,
+    pub(crate) subsets: BTreeMap<DataState, SubsetOutcome>,
     pub(crate) worst: Vec<Worst>,
     pub(crate) failures: Vec<SampleFailure>,
     files: Vec<(&'static str, PathBuf)>,
@@ -81,7 +82,7 @@ impl Outcome {
         let rejected: Vec<String> = data.rejected().iter().map(ToString::to_string).collect();
         let facts = json!({
             "folder": data.root(), "config": data.config(), "lengths": lengths,
-            "rejected": rejected, "ignored": data.ignored(),
+            "rejected": rejected, "ignored": data.ignored(), "absent": data.absent(),
         });
         Self {
             data: facts,
@@ -175,6 +176,9 @@ pub(crate) fn data_text(data: &ChestXrays) -> String {
     let _ = write!(text, "\nprepared as {}, resized by {}\n", data.config().image_spec(), data.config().resampling);
     if !data.ignored().is_empty() {
         let _ = writeln!(text, "{} hidden or system files left out", data.ignored().len());
+    }
+    for folder in data.absent() {
+        let _ = writeln!(text, "no X-rays of this class: there is no {}", folder.display());
     }
     for error in data.rejected() {
         let _ = writeln!(text, "REJECTED: {error}");

@@ -1,7 +1,7 @@
 use candle_core::DType;
 use serde::Serialize;
 
-use crate::contract::{MetadataType, MetadataValue, Violation};
+use crate::contract::{DataState, MetadataType, MetadataValue, Violation};
 
 /// What one function gave for one sample.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl TensorSummary {
 #[derive(Debug)]
 pub(super) enum Verdict {
     Passed(Observation),
-    Failed(Failure),
+    Failed(Box<Failure>),
     Skipped(String),
 }
 
@@ -70,7 +70,7 @@ pub struct Failure {
     /// The function, for example `input_encoder::image`.
     pub function: String,
     /// The subset.
-    pub subset: Option<String>,
+    pub subset: Option<DataState>,
     /// The sample.
     pub sample: Option<String>,
     /// What the contract asks for.

@@ -121,7 +121,7 @@ impl SubsetReport {
                 self.failed_samples += 1;
                 self.status = Status::Failed;
                 if self.failures.len() < KEPT_FAILURES {
-                    self.failures.push(failure);
+                    self.failures.push(*failure);
                 }
             }
             Verdict::Passed(observation) => {

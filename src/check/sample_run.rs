@@ -11,13 +11,16 @@ use crate::contract::{
 };
 use crate::imaging::ImageSpec;
 
+/// Names of a metadata function's columns and their types, where known.
+pub(super) type ColumnTypes = Vec<(String, Option<MetadataType>)>;
+
 /// What the first training sample showed, which all other samples must agree with.
 #[derive(Debug)]
 pub(super) struct References {
     pub(super) sample: String,
     pub(super) inputs: Vec<Option<Vec<usize>>>,
     pub(super) ground_truths: Vec<Option<Vec<usize>>>,
-    pub(super) metadata: Vec<Option<Vec<(String, Option<MetadataType>)>>>,
+    pub(super) metadata: Vec<Option<ColumnTypes>>,
 }
 
 /// One loaded sample and what its encoders gave; each encoder runs once however many functions read it.
@@ -26,9 +29,9 @@ pub(super) struct SampleRun<'a> {
     references: Option<&'a References>,
     state: DataState,
     id: &'a SampleId,
-    sample: Result<Box<AnySample>, Failure>,
-    inputs: Vec<OnceCell<Result<Tensor, Failure>>>,
-    ground_truths: Vec<OnceCell<Result<Tensor, Failure>>>,
+    sample: Result<Box<AnySample>, Box<Failure>>,
+    inputs: Vec<OnceCell<Result<Tensor, Box<Failure>>>>,
+    ground_truths: Vec<OnceCell<Result<Tensor, Box<Failure>>>>,
 }
 
 impl<'a> SampleRun<'a> {
@@ -39,7 +42,7 @@ impl<'a> SampleRun<'a> {
         id: &'a SampleId,
     ) -> Self {
         let sample = guarded("load", || registry.dataset.load(id, state))
-            .map_err(|violation| Failure::from(violation.loading().on(state, Some(id))));
+            .map_err(|violation| Box::new(violation.loading().on(state, Some(id)).into()));
         let cells = |count| (0..count).map(|_| OnceCell::new()).collect();
         let (inputs, ground_truths) = (cells(registry.inputs.len()), cells(registry.ground_truths.len()));
         Self { registry, references, state, id, sample, inputs, ground_truths }
@@ -70,11 +73,11 @@ impl<'a> SampleRun<'a> {
         result.map_or_else(Verdict::Failed, Verdict::Passed)
     }
 
-    fn failure(&self, violation: Violation) -> Failure {
-        violation.on(self.state, Some(self.id)).into()
+    fn failure(&self, violation: Violation) -> Box<Failure> {
+        Box::new(violation.on(self.state, Some(self.id)).into())
     }
 
-    fn input(&self, index: usize, sample: &AnySample) -> Result<&Tensor, Failure> {
+    fn input(&self, index: usize, sample: &AnySample) -> Result<&Tensor, Box<Failure>> {
         let encoder = &self.registry.inputs[index];
         let declared = encoder.image.as_ref().map(|spec| vec![spec.height, spec.width, ImageSpec::CHANNELS]);
         let known = self.references.and_then(|references| references.inputs[index].as_deref());
@@ -87,7 +90,7 @@ impl<'a> SampleRun<'a> {
         encoded.as_ref().map_err(Clone::clone)
     }
 
-    fn ground_truth(&self, index: usize, sample: &AnySample) -> Result<&Tensor, Failure> {
+    fn ground_truth(&self, index: usize, sample: &AnySample) -> Result<&Tensor, Box<Failure>> {
         let encoder = &self.registry.ground_truths[index];
         let known = self.references.and_then(|references| references.ground_truths[index].as_deref());
         let encoded = self.ground_truths[index].get_or_init(|| {

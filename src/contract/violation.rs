@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::DataState;
 use crate::BoxError;
 
 /// A broken rule of the binder contract: where, what was expected, what was found, and how to mend it.
@@ -12,8 +13,8 @@ pub struct Violation {
     pub code: Code,
     /// The function concerned as `kind::name`, for example `input_encoder::image`; `preprocess` stands alone.
     pub function: String,
-    /// The subset it was run on, in the contract's spelling.
-    pub subset: Option<String>,
+    /// The subset it was run on.
+    pub subset: Option<DataState>,
     /// The sample it was run on.
     pub sample: Option<String>,
     /// What the contract asks for.
@@ -42,8 +43,8 @@ impl Violation {
         }
     }
 
-    pub(crate) fn on(mut self, subset: impl fmt::Display, sample: Option<&dyn fmt::Display>) -> Self {
-        self.subset = Some(subset.to_string());
+    pub(crate) fn on(mut self, subset: DataState, sample: Option<&dyn fmt::Display>) -> Self {
+        self.subset = Some(subset);
         self.sample = sample.map(ToString::to_string);
         self
     }

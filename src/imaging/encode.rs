@@ -79,7 +79,7 @@ mod tests {
         let image = Image::rgb(1, 1, vec![0, 128, 255]).unwrap();
         let rgb = image.encode(ChannelOrder::Rgb, Normalisation::IMAGENET);
         // torchvision.transforms: (torch.tensor([0., 128., 255.]) / 255 - mean) / std
-        for (value, expected) in rgb.iter().zip([-2.117_903_9, 0.205_182_1, 2.64]) {
+        for (value, expected) in rgb.iter().zip([-2.117_904, 0.205_182_1, 2.64]) {
             assert!((value - expected).abs() < 1e-6, "{value} {expected}");
         }
         let bgr = image.encode(ChannelOrder::Bgr, Normalisation::IMAGENET);

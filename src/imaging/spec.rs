@@ -59,7 +59,7 @@ impl ImageSpec {
     /// Sizes must be equal. A model trained on replicated grey takes no colours. The channel order must be the same
     /// unless the input is grey. A model that standardises takes input in `[0, 1]` or input that is standardised with
     /// its own numbers; one that does not takes `[0, 1]` only. Kernels are compared if both are known.
-    /// [`Adapted`](super::Adapted) converts what is refused here.
+    /// [`crate::model::Adapted`] converts what is refused here.
     ///
     /// # Errors
     ///

@@ -19,6 +19,7 @@ pub struct ChestXrays {
     entries: HashMap<SampleId, Entry>,
     rejected: Vec<Error>,
     ignored: Vec<PathBuf>,
+    absent: Vec<PathBuf>,
 }
 
 /// One X-ray as the binder's functions see it.
@@ -37,6 +38,7 @@ impl ChestXrays {
     /// `{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg`, with bacteria or virus in the file names, or the reference's,
     /// `{train,val,test}/{NORMAL,bacteria,virus}/*.jpeg`; in `folder`, in `folder/chest_xray` or one deeper.
     ///
+    /// Training needs every class. In the reference's layout validation and test may lack one ([`ChestXrays::absent`]).
     /// Without `val`, a tenth of the training patients becomes validation, chosen by `config.validation_seed`. No file is
     /// dropped silently: see [`ChestXrays::rejected`] and [`ChestXrays::ignored`]. Only the first bytes of each file are read.
     ///
@@ -44,14 +46,15 @@ impl ChestXrays {
     /// [`Error::Folder`] when no layout fits, a class folder is missing or no usable image is in it; [`Error::Config`]; [`Error::Io`].
     pub fn open(folder: impl AsRef<Path>, config: Config) -> Result<Self> {
         config.validate()?;
-        let listing = Listing::read(folder.as_ref(), config.classes, config.validation_seed)?;
+        let mut listing = Listing::read(folder.as_ref(), config.classes, config.validation_seed)?;
         let mut subsets = Vec::new();
         let mut entries = HashMap::new();
-        for (state, listed) in listing.entries {
+        for (state, listed) in std::mem::take(&mut listing.entries) {
             subsets.push(Subset::new(state, listed.iter().map(|entry| entry.relative.clone())));
             entries.extend(listed.into_iter().map(|entry| (SampleId::from(entry.relative.clone()), entry)));
         }
-        Ok(Self { root: listing.root, config, subsets, entries, rejected: listing.rejected, ignored: listing.ignored })
+        let Listing { root, rejected, ignored, absent, .. } = listing;
+        Ok(Self { root, config, subsets, entries, rejected, ignored, absent })
     }
 
     /// How the X-rays are read.
@@ -77,6 +80,11 @@ impl ChestXrays {
     /// Hidden and system files (`.DS_Store`, `Thumbs.db`), which are no part of the data.
     pub fn ignored(&self) -> &[PathBuf] {
         &self.ignored
+    }
+
+    /// Class folders that validation or test lack, in the reference's layout; such a subset shows fewer classes.
+    pub fn absent(&self) -> &[PathBuf] {
+        &self.absent
     }
 }
 

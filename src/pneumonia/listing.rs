@@ -39,6 +39,8 @@ pub(super) struct Listing {
     pub(super) rejected: Vec<Error>,
     /// Hidden and system files, which are no part of any data set.
     pub(super) ignored: Vec<PathBuf>,
+    /// Class folders that validation or test lack.
+    pub(super) absent: Vec<PathBuf>,
 }
 
 impl Listing {
@@ -68,13 +70,15 @@ impl Listing {
         let mut entries = Vec::new();
         for class_folder in class_folders {
             let folder = self.root.join(split).join(class_folder);
-            // The official validation images show no virus, so validation alone may lack a class.
-            if state == DataState::Validation && !folder.is_dir() {
+            // With a folder for each cause, a small split may lack one: the official validation images show no virus.
+            let may_lack = state != DataState::Training && class_folders.len() == REFERENCE.len();
+            if may_lack && !folder.is_dir() {
+                self.absent.push(folder);
                 continue;
             }
             let before = entries.len();
             self.read_class(&folder, &format!("{split}/{class_folder}"), class_folder, classes, &mut entries)?;
-            if entries.len() == before && state != DataState::Validation {
+            if entries.len() == before {
                 return Err(no_images(&folder));
             }
         }
