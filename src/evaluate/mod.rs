@@ -5,7 +5,9 @@
 //! from which [`Evaluation::report`] computes metrics that survive class imbalance.
 
 mod batch;
+mod layout;
 mod sample;
+mod scored;
 mod table;
 mod write;
 
@@ -13,6 +15,8 @@ pub use sample::SampleFailure;
 pub use table::{SampleRow, SampleTable};
 
 use std::time::{Duration, Instant};
+
+use layout::Layout;
 
 use crate::binder::{InputEncoder, PredictionType, Registry};
 use crate::contract::{DataState, SampleId, Subset};
@@ -90,8 +94,7 @@ pub fn evaluate(
     let plan = Plan::new(binder, model, options)?;
     let subsets = chosen_subsets(binder, states)?;
     let started = Instant::now();
-    let mut table = SampleTable::new(binder, plan.prediction);
-    let mut failures = Vec::new();
+    let mut run = Run { layout: None, table: SampleTable::new(binder, plan.prediction), failures: Vec::new() };
     for subset in &subsets {
         progress.begin(&format!("evaluate {}", subset.state), subset.len());
         let mut chunks = subset.sample_ids.chunks(options.batch_size.max(1));
@@ -99,16 +102,31 @@ pub fn evaluate(
         while let Some(batch) = ready {
             let size = batch.len();
             let (scored, next) = rayon::join(
-                || plan.score(batch, &mut table, &mut failures),
+                || plan.score(batch, &mut run),
                 || chunks.next().map(|ids: &[SampleId]| plan.load(subset.state, ids)),
             );
-            scored?;
+            if let Err(error) = scored {
+                progress.end();
+                return Err(error);
+            }
             ready = next;
             progress.advance(size);
         }
         progress.end();
     }
+    let Run { layout, mut table, failures } = run;
+    if let Some(layout) = layout {
+        table.attributes = layout.attributes;
+        table.metadata = layout.metadata;
+    }
     Ok(Evaluation { table, failures, elapsed: started.elapsed() })
+}
+
+/// What an evaluation has gathered so far.
+struct Run {
+    layout: Option<Layout>,
+    table: SampleTable,
+    failures: Vec<SampleFailure>,
 }
 
 /// What an evaluation has settled before the first sample.

@@ -2,7 +2,7 @@ use candle_core::{DType, Tensor};
 use serde::Serialize;
 
 use super::Plan;
-use crate::binder::EncodedSample;
+use crate::binder::{EncodedSample, guarded};
 use crate::contract::{Code, DataState, SampleId, Violation};
 use crate::imaging::ImageSpec;
 
@@ -42,7 +42,7 @@ impl Plan<'_> {
         let loaded = self.binder.encode(state, id).and_then(|encoded| {
             self.fits_model(&encoded.inputs[self.input])?;
             let label = encoded.ground_truths.first().map(|xs| self.label(xs)).transpose()?;
-            let attributes = self.binder.dataset.attributes(id, state);
+            let attributes = guarded("attributes", || Ok(self.binder.dataset.attributes(id, state)))?;
             Ok(Loaded { id: id.clone(), attributes, encoded, label })
         });
         loaded.map_err(|violation| SampleFailure::new(id, state, violation))

@@ -1,8 +1,7 @@
 use serde::Serialize;
 
-use super::sample::Loaded;
 use crate::binder::{PredictionType, Registry};
-use crate::contract::{Code, DataState, MetadataValue, SampleId, Violation};
+use crate::contract::{DataState, MetadataValue, SampleId};
 
 /// What an evaluation knows of every sample: the ground of metrics, insights and reports.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,23 +58,6 @@ impl SampleTable {
             metadata: Vec::new(),
             rows: Vec::new(),
         }
-    }
-
-    /// Takes the first sample's column names; later samples must have the same.
-    pub(super) fn accept(&mut self, sample: &Loaded) -> Result<(), Violation> {
-        let metadata = sample.encoded.metadata.iter().map(|(name, _)| name);
-        let attributes = sample.attributes.iter().map(|(name, _)| name);
-        if self.rows.is_empty() {
-            self.metadata = metadata.cloned().collect();
-            self.attributes = attributes.cloned().collect();
-            return Ok(());
-        }
-        if self.metadata.iter().eq(metadata) && self.attributes.iter().eq(attributes) {
-            return Ok(());
-        }
-        let expected = format!("the {} columns of sample {}", self.metadata.len(), self.rows[0].id);
-        let found = format!("{} columns, or other names", sample.encoded.metadata.len());
-        Err(Violation::new(Code::MetadataKeys, "metadata", expected, found))
     }
 
     /// The labelled rows with the largest first loss, largest first; ties by id. Rows without a loss are left out.

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -51,7 +52,8 @@ impl SampleTable {
         let known = |value: &Option<f32>| value.map(|value| value.to_string()).unwrap_or_default();
         record.extend(row.losses.iter().map(known));
         record.extend(row.metrics.iter().map(known));
-        record.extend(row.metadata.iter().map(ToString::to_string));
+        record
+            .extend(row.metadata.iter().map(|value| if value.is_absent() { String::new() } else { value.to_string() }));
         record
     }
 
@@ -62,8 +64,9 @@ impl SampleTable {
     pub fn write_json(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let file = fs::File::create(path).map_err(|error| Error::io("create", path, error))?;
-        serde_json::to_writer(std::io::BufWriter::new(file), self)
-            .map_err(|error| Error::io("write", path, error.into()))
+        let mut writer = BufWriter::new(file);
+        serde_json::to_writer(&mut writer, self).map_err(|error| Error::io("write", path, error.into()))?;
+        writer.flush().map_err(|error| Error::io("write", path, error))
     }
 
     /// Writes the latent vectors as safetensors: one tensor `latent`, f32 `(rows, width)`, in row order.
@@ -79,6 +82,7 @@ impl SampleTable {
         let values: Vec<f32> = self.rows.iter().flat_map(|row| row.latent.iter().copied()).collect();
         let latent =
             Tensor::from_vec(values, (self.rows.len(), width), &Device::Cpu).map_err(Error::tensor("latents"))?;
-        candle_core::safetensors::save(&HashMap::from([("latent", latent)]), path).map_err(Error::tensor("latents"))
+        candle_core::safetensors::save(&HashMap::from([("latent", latent)]), path)
+            .map_err(|error| Error::io("write", path, std::io::Error::other(error)))
     }
 }

@@ -89,7 +89,7 @@ impl Config {
     /// Checks the values that types leave open.
     ///
     /// # Errors
-    /// [`Error::Config`] for a side outside 32..=4096 and for a standard deviation that is not positive.
+    /// [`Error::Config`] for a side outside 32..=4096, a standard deviation that is not positive, a mean that is not finite.
     pub fn validate(&self) -> Result<()> {
         if !(32..=4096).contains(&self.side) {
             return Err(Error::config("side", "32 to 4096 pixels", self.side.to_string()));
@@ -97,6 +97,9 @@ impl Config {
         match self.normalisation {
             Normalisation::MeanStd { std, .. } if !std.iter().all(|std| *std > 0.0 && std.is_finite()) => {
                 Err(Error::config("normalisation.std", "three positive numbers", format!("{std:?}")))
+            }
+            Normalisation::MeanStd { mean, .. } if !mean.iter().all(|mean| mean.is_finite()) => {
+                Err(Error::config("normalisation.mean", "three finite numbers", format!("{mean:?}")))
             }
             _ => Ok(()),
         }

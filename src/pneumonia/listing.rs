@@ -72,18 +72,18 @@ impl Listing {
             let folder = self.root.join(split).join(class_folder);
             // With a folder for each cause, a small split may lack one: the official validation images show no virus.
             let may_lack = state != DataState::Training && class_folders.len() == REFERENCE.len();
-            if may_lack && !folder.is_dir() {
-                self.absent.push(folder);
-                continue;
+            let (before, rejected) = (entries.len(), self.rejected.len());
+            if folder.is_dir() || !may_lack {
+                self.read_class(&folder, &format!("{split}/{class_folder}"), class_folder, classes, &mut entries)?;
             }
-            let before = entries.len();
-            self.read_class(&folder, &format!("{split}/{class_folder}"), class_folder, classes, &mut entries)?;
-            if entries.len() == before {
-                return Err(no_images(&folder));
+            match self.rejected.get(rejected) {
+                _ if entries.len() > before => {}
+                None if may_lack => self.absent.push(folder),
+                reason => return Err(no_images(&folder, reason)),
             }
         }
         if entries.is_empty() {
-            return Err(no_images(&self.root.join(split)));
+            return Err(no_images(&self.root.join(split), None));
         }
         // The reference lists NORMAL, virus, bacteria when it has two classes, and in label order when it has three.
         let rank = |finding| match (classes, finding) {
@@ -151,8 +151,23 @@ impl Listing {
             });
         }
         SplitMix64::new(seed).shuffle(&mut patients);
-        patients.truncate(patients.len().div_ceil(10));
-        let chosen: BTreeSet<String> = patients.into_iter().collect();
+        let wanted = patients.len().div_ceil(10);
+        let mut chosen = BTreeSet::new();
+        for patient in patients {
+            // Training keeps every class, however few its patients are.
+            let stays = |entry: &&Entry| entry.patient != patient && !chosen.contains(&entry.patient);
+            let classes = |entries: &mut dyn Iterator<Item = &Entry>| entries.map(|e| e.class).collect::<BTreeSet<_>>();
+            if chosen.len() < wanted && classes(&mut training.iter().filter(stays)) == classes(&mut training.iter()) {
+                chosen.insert(patient);
+            }
+        }
+        if chosen.is_empty() {
+            return Err(Error::Folder {
+                path: self.root.join("train"),
+                expected: "a val folder beside it, or more patients of some class to take validation from".to_owned(),
+                found: "one patient of each class".to_owned(),
+            });
+        }
         let (validation, training) = training.into_iter().partition(|entry| chosen.contains(&entry.patient));
         self.entries.insert(DataState::Validation, validation);
         self.entries.insert(DataState::Training, training);
@@ -219,7 +234,12 @@ fn contents(folder: &Path) -> String {
     }
 }
 
-fn no_images(folder: &Path) -> Error {
+/// No image in `folder` can be used; `reason` is why the first was rejected.
+fn no_images(folder: &Path, reason: Option<&Error>) -> Error {
     let expected = "one usable JPEG or PNG image or more".to_owned();
-    Error::Folder { path: folder.to_path_buf(), expected, found: contents(folder) }
+    let mut found = contents(folder);
+    if let Some(reason) = reason {
+        found.push_str(&format!("; {reason}"));
+    }
+    Error::Folder { path: folder.to_path_buf(), expected, found }
 }
