@@ -3,7 +3,17 @@
 use leap_binder::model::{Classifier, device};
 use leap_binder::pneumonia::shipped;
 
-fn main() -> leap_binder::Result<()> {
+fn main() -> std::process::ExitCode {
+    match classify() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn classify() -> leap_binder::Result<()> {
     let classifier = Classifier::load(shipped::weights(), &device("cpu")?)?;
     let mut images: Vec<_> = std::env::args_os().skip(1).map(std::path::PathBuf::from).collect();
     if images.is_empty() {
@@ -15,5 +25,6 @@ fn main() -> leap_binder::Result<()> {
         let name = image.file_name().unwrap_or_default().to_string_lossy();
         println!("{name}: {} ({:.1} %)", said.label, 100.0 * said.probabilities[said.class]);
     }
+    println!("Research software, not a diagnostic device.");
     Ok(())
 }

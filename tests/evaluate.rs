@@ -198,17 +198,19 @@ fn neither_batch_size_nor_threads_change_a_bit() {
 
 #[test]
 fn what_feeds_the_model_can_be_chosen() {
-    let permuted = |xs: Tensor| Ok(xs.permute((2, 0, 1))?);
-    let channel_first = move |c: &Colour| permuted(Tensor::from_vec(image(c).0, (c.1, c.1, 3), &Device::Cpu)?);
-    let binder = builder(&[]).input_with("first", 1, channel_first).build().unwrap();
+    let spec = means().input().clone();
+    let binder =
+        builder(&[]).image_input("first", spec, |c| Ok(image(c))).input("bare", |c| Ok(image(c))).build().unwrap();
     let by = |input: &str| {
         let options = EvaluateOptions { input: Some(input.to_owned()), ..EvaluateOptions::default() };
         evaluate(&binder, &means(), &[], &options, &())
     };
     assert_eq!(by("first").unwrap().table, by("image").unwrap().table);
+    let Err(Error::Mismatch { right, .. }) = by("bare") else { panic!() };
+    assert!(right.contains("does not say how input bare is prepared"), "{right}");
     let Err(Error::Config { option, expected, found }) = by("picture") else { panic!() };
     assert_eq!(option, "input");
-    assert!(expected.contains(r#"["image", "first"]"#) && found.contains("picture"), "{expected}, {found}");
+    assert!(expected.contains(r#"["image", "first", "bare"]"#) && found.contains("picture"), "{expected}, {found}");
 }
 
 /// Asserts which samples have no row, and that each is reported once with function and reason.

@@ -272,7 +272,10 @@ fn a_folder_of_another_layout_is_refused_by_path() {
     let unusable = without("test/virus");
     write(unusable.path(), "test/virus/person6_virus_1.jpeg", b"");
     let untested = folder(REFERENCE.map(kaggle).into_iter().filter(|file| !file.starts_with("test/NORMAL")));
-    let alone = folder(["train/NORMAL/person1_1.jpeg", "train/PNEUMONIA/person1_virus_1.jpeg"]);
+    let alone = folder(
+        ["NORMAL/person1_1", "PNEUMONIA/person1_virus_1", "PNEUMONIA/person1_bacteria_2"]
+            .map(|name| format!("train/{name}.jpeg")),
+    );
     for (folder, below, at, expected, found) in [
         (folder([""; 0]), "nowhere", "nowhere", "{train,val,test}/{NORMAL,PNEUMONIA}", "no such folder"),
         (folder([""; 0]), "", "", "{train,val,test}/{NORMAL,bacteria,virus}", "an empty folder"),

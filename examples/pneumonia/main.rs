@@ -7,7 +7,8 @@ mod args;
 mod output;
 mod progress;
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -23,20 +24,28 @@ use args::Args;
 use output::{Outcome, SubsetOutcome};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+                print(&serde_json::json!({"error": error.to_string()}));
+            }
+            error.exit()
+        }
+    };
     match run(&args) {
         Ok(outcome) => {
             if args.json {
-                println!("{}", outcome.json());
+                print(&outcome.json());
             }
             if outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::from(1) }
         }
         Err(error) => {
             if args.json {
-                println!("{}", serde_json::json!({"error": error.to_string()}));
+                print(&serde_json::json!({"error": error.to_string()}));
             }
             eprintln!("error: {error}");
-            if matches!(&error, Error::Mismatch { subject, .. } if subject.starts_with("image")) {
+            if matches!(&error, Error::Mismatch { subject, .. } if subject != "classes") {
                 eprintln!("  `--adapt` resamples the binder's images to what the weights want");
             }
             let mut cause = std::error::Error::source(&error);
@@ -49,20 +58,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// Writes a line to standard output. A reader that has gone away is no reason to stop writing files.
+fn print(text: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 fn run(args: &Args) -> Result<Outcome> {
     let show = |text: &str| {
         if !args.json {
-            println!("{text}");
+            print(&text);
         }
     };
     let progress = progress::Console::default();
-    std::fs::create_dir_all(&args.out).map_err(|source| Error::Io {
-        action: "create",
-        path: args.out.clone(),
-        source,
-    })?;
-
     let data = ChestXrays::open(args.data(), args.config())?;
+    for state in args.states() {
+        if !data.subsets().iter().any(|subset| subset.state == state) {
+            let known: Vec<_> = data.subsets().iter().map(|subset| subset.state.as_str()).collect();
+            let (expected, found) = (format!("one of {known:?}"), state.to_string());
+            return Err(Error::Config { option: "--subset".to_owned(), expected, found });
+        }
+    }
+    clear(&args.out)?;
     show(&output::data_text(&data));
     let mut outcome = Outcome::new(&data);
     let spec = data.config().image_spec();
@@ -97,6 +113,20 @@ fn run(args: &Args) -> Result<Outcome> {
     show(&outcome.evaluation_text());
     show(&outcome.files_text());
     Ok(outcome)
+}
+
+/// Makes the folder for results and takes those of an earlier run out of it.
+fn clear(out: &Path) -> Result<()> {
+    std::fs::create_dir_all(out).map_err(|source| Error::Io { action: "create", path: out.to_path_buf(), source })?;
+    for name in ["check.json", "metrics.json", "samples.csv", "samples.json", "latents.safetensors"] {
+        match std::fs::remove_file(out.join(name)) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::Io { action: "remove", path: out.join(name), source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn options(args: &Args) -> EvaluateOptions {

@@ -17,6 +17,21 @@ use serde_json::{Value, json};
 /// Normal against any pneumonia.
 const MERGED: [(&str, &[&str]); 2] = [("NORMAL", &["NORMAL"]), ("PNEUMONIA", &["bacteria", "virus"])];
 
+/// Lines of one kind that are printed; JSON has them all.
+const SHOWN: usize = 20;
+
+const NOTICE: &str =
+    "Research software, not a diagnostic device: no decision about a patient may rest on these results.";
+
+/// A path as text; a path need not be UTF-8, JSON must be.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn all_shown(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| shown(path)).collect()
+}
+
 /// Everything that the job reports at its end.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -81,8 +96,9 @@ impl Outcome {
         let lengths: BTreeMap<_, _> = data.subsets().iter().map(|s| (s.state.as_str(), s.len())).collect();
         let rejected: Vec<String> = data.rejected().iter().map(ToString::to_string).collect();
         let facts = json!({
-            "folder": data.root(), "config": data.config(), "lengths": lengths,
-            "rejected": rejected, "ignored": data.ignored(), "absent": data.absent(),
+            "folder": shown(data.root()), "config": data.config(), "lengths": lengths,
+            "rejected": rejected, "ignored": all_shown(data.ignored()), "absent": all_shown(data.absent()),
+            "validation_is_drawn": data.validation_is_drawn(),
         });
         Self {
             data: facts,
@@ -108,8 +124,9 @@ impl Outcome {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let files: BTreeMap<_, _> = self.files.iter().map(|(what, path)| (what, path)).collect();
+        let files: BTreeMap<_, _> = self.files.iter().map(|(what, path)| (what, shown(path))).collect();
         json!({
+            "notice": NOTICE,
             "is_valid": self.check.as_ref().is_some_and(|check| check.is_valid),
             "data": self.data,
             "check": self.check,
@@ -129,7 +146,12 @@ impl Outcome {
     pub(crate) fn evaluation_text(&self) -> String {
         let mut text = format!("{} images in {:.1} s, {:.2} images/s\n", self.images, self.seconds, self.rate());
         for (state, subset) in &self.subsets {
-            let _ = write!(text, "\n== {state} ==\n{}\n", subset.text());
+            let seen = match state {
+                DataState::Training => " (the shipped weights learned from such images)",
+                DataState::Validation => " (the shipped weights were chosen by such images)",
+                _ => "",
+            };
+            let _ = write!(text, "\n== {state} =={seen}\n{}\n", subset.text());
         }
         let width = self.worst.iter().map(|worst| worst.id.len()).max().unwrap_or(0);
         let _ = writeln!(text, "\nThe {} samples with the largest loss:", self.worst.len());
@@ -139,8 +161,11 @@ impl Outcome {
                 "  {id:<width$}  {label:<9} taken for {prediction:<9} p({label}) {probability_of_label:.4}  loss {loss:.3}"
             );
         }
-        for failure in &self.failures {
+        for failure in self.failures.iter().take(SHOWN) {
             let _ = writeln!(text, "\nFAILED: {}", failure.message);
+        }
+        if self.failures.len() > SHOWN {
+            let _ = writeln!(text, "\nand {} more failures; --json lists them all", self.failures.len() - SHOWN);
         }
         text
     }
@@ -150,6 +175,7 @@ impl Outcome {
         for (_, path) in &self.files {
             let _ = write!(text, "\n  {}", path.display());
         }
+        let _ = write!(text, "\n\n{NOTICE}");
         text
     }
 }
@@ -173,9 +199,17 @@ pub(crate) fn worst(table: &SampleTable, count: usize) -> Vec<Worst> {
 pub(crate) fn data_text(data: &ChestXrays) -> String {
     let lengths: Vec<String> = data.subsets().iter().map(|s| format!("{} {}", s.len(), s.state)).collect();
     let mut text = format!("X-rays in {}: {}", data.root().display(), lengths.join(", "));
-    let _ = write!(text, "\nprepared as {}, resized by {}\n", data.config().image_spec(), data.config().resampling);
-    if !data.ignored().is_empty() {
-        let _ = writeln!(text, "{} hidden or system files left out", data.ignored().len());
+    let _ = write!(text, "\nprepared as {}\n", data.config().image_spec());
+    if data.validation_is_drawn() {
+        let seed = data.config().validation_seed;
+        let _ =
+            writeln!(text, "there is no val folder: a tenth of the training patients, by seed {seed}, is validation");
+    }
+    for path in data.ignored().iter().take(SHOWN) {
+        let _ = writeln!(text, "left out, no part of the layout: {}", path.display());
+    }
+    if data.ignored().len() > SHOWN {
+        let _ = writeln!(text, "and {} more left out", data.ignored().len() - SHOWN);
     }
     for folder in data.absent() {
         let _ = writeln!(text, "no X-rays of this class: there is no {}", folder.display());
@@ -189,7 +223,7 @@ pub(crate) fn data_text(data: &ChestXrays) -> String {
 /// The model's name, classes and input.
 pub(crate) fn model_json(classifier: &Classifier, weights: &Path) -> Value {
     json!({
-        "weights": weights, "architecture": classifier.name(),
+        "weights": shown(weights), "architecture": classifier.name(),
         "classes": classifier.classes(), "input": classifier.input(),
     })
 }

@@ -7,7 +7,7 @@ use crate::contract::HandlerResult;
 /// code_loader's clipping constant; probabilities are kept inside `[EPSILON, 1 - EPSILON]`.
 const EPSILON: f64 = 1e-7;
 
-/// Cross-entropy of class probabilities, code_loader's `CategoricalCrossentropy` (specification 2.10).
+/// Cross-entropy of class probabilities, code_loader 1.0.214's `CategoricalCrossentropy`.
 ///
 /// Both tensors are flattened to `(n, k)`; `p := p / sum(p)`, clipped to `[1e-7, 1 - 1e-7]`, then `-sum(g * ln p)` for
 /// each sample. `y_pred` holds probabilities, not logits. A row that sums to zero gives NaN.

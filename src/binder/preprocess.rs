@@ -4,7 +4,7 @@ use super::{Registry, guarded};
 use crate::Result;
 use crate::contract::{Code, DataState, SampleId, Subset, Violation};
 
-/// The longest sample id in characters (specification 1.2).
+/// The longest sample id in characters, as in code_loader.
 const MAX_ID_LENGTH: usize = 256;
 
 impl Registry {
@@ -17,7 +17,7 @@ impl Registry {
         violations.into_iter().next().map_or(Ok(subsets), |violation| Err(violation.into()))
     }
 
-    /// Runs preprocess and its rules (specification 2.1 and step 4 of 3.2).
+    /// Runs preprocess and the rules that code_loader's check holds it to.
     ///
     /// Subsets come back in contract order and without empty or repeated ones, so that functions can still be run on what
     /// is left when a rule is broken.

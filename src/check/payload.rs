@@ -1,4 +1,4 @@
-//! code_loader's view of a check: its payloads and setup, with its field names (specification 3.4).
+//! code_loader's view of a check: its payloads and setup, with the field names of version 1.0.214.
 
 use std::collections::BTreeMap;
 

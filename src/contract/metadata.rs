@@ -32,7 +32,7 @@ pub enum MetadataValue {
 }
 
 impl MetadataValue {
-    /// The column type that this value gives when it is recorded (specification 2.6); none when absent.
+    /// The column type that this value gives when code_loader's check records it; none when absent.
     pub const fn column_type(&self) -> Option<MetadataType> {
         match self {
             Self::Int(_) | Self::Float(_) => Some(MetadataType::Float),

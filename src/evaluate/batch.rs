@@ -94,11 +94,18 @@ impl Plan<'_> {
         };
         let inputs = stack(|sample| &sample.inputs).map_err(Error::tensor("stacking inputs"))?;
         let ground_truths = stack(|sample| &sample.ground_truths).map_err(Error::tensor("stacking ground truths"))?;
-        let xs = self.channel_last(&inputs[self.input]).map_err(Error::tensor("input"))?;
-        let output = self.model.forward(&self.model.input().prepare(&self.given, &xs, self.model.device())?)?;
+        let output = self.model.forward(&self.model.input().prepare(
+            &self.given,
+            &inputs[self.input],
+            self.model.device(),
+        )?)?;
         let classes = self.prediction.labels.len();
         let logits = self.rows("logits", &output.logits, (samples.len(), classes))?;
         let latents = self.rows("latent", &output.latent, (samples.len(), self.model.latent_dim()))?;
+        if let Some(place) = logits.iter().position(|logits| logits.iter().any(|logit| !logit.is_finite())) {
+            let found = format!("{:?} for sample {}", logits[place], samples[place].id);
+            return Err(Error::argument("evaluate", "finite logits from the model", found));
+        }
         let probabilities: Vec<Vec<f64>> = logits.iter().map(|logits| softmax(logits)).collect();
         let flat: Vec<f32> = probabilities.iter().flatten().map(|&p| p as f32).collect();
         let tensor = Tensor::from_vec(flat, (samples.len(), classes), &Device::Cpu);
@@ -127,13 +134,5 @@ impl Plan<'_> {
         }
         let rows = || xs.to_device(&Device::Cpu)?.to_dtype(DType::F32)?.to_vec2::<f32>();
         rows().map_err(Error::tensor(what))
-    }
-
-    fn channel_last(&self, xs: &Tensor) -> candle_core::Result<Tensor> {
-        if self.binder.inputs[self.input].channel_dim == 1 {
-            xs.permute((0, 2, 3, 1))?.contiguous()
-        } else {
-            Ok(xs.clone())
-        }
     }
 }

@@ -82,7 +82,8 @@ impl Evaluation {
 /// *Determinism*: on the CPU the table is the same for any number of threads and any batch size, as far as the model's is.
 ///
 /// # Errors
-/// [`Error::Mismatch`] when the classes, the image preparation or the subsets asked for do not fit; [`Error::Contract`] when
+/// [`Error::Mismatch`] when the classes or the image preparation do not fit, or the input was not registered by
+/// [`crate::binder::BinderBuilder::image_input`]; [`Error::Config`] for a subset or input that is not there; [`Error::Contract`] when
 /// preprocess fails; [`Error::Tensor`] and [`Error::Device`] from the model.
 pub fn evaluate(
     binder: &Registry,
@@ -157,7 +158,12 @@ impl<'a> Plan<'a> {
             let known: Vec<&str> = binder.inputs().iter().map(|encoder| &*encoder.name).collect();
             Error::config("input", format!("one of {known:?}"), format!("{:?}", options.input))
         })?;
-        let given = binder.inputs()[input].image.clone().unwrap_or_else(|| model.input().clone());
+        let encoder = &binder.inputs()[input];
+        let given = encoder.image.clone().ok_or_else(|| Error::Mismatch {
+            subject: "image preparations".to_owned(),
+            left: format!("the model wants {}", model.input()),
+            right: format!("the binder does not say how input {} is prepared (see image_input)", encoder.name),
+        })?;
         model.input().accepts(&given)?;
         Ok(Self { binder, model, input, given, prediction })
     }

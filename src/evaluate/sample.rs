@@ -51,7 +51,7 @@ impl Plan<'_> {
     fn fits_model(&self, xs: &Tensor) -> Result<(), Violation> {
         let encoder = &self.binder.inputs[self.input];
         let (height, width, channels) = (self.given.height, self.given.width, ImageSpec::CHANNELS);
-        let wanted = if encoder.channel_dim == 1 { [channels, height, width] } else { [height, width, channels] };
+        let wanted = [height, width, channels];
         if xs.dims() == wanted && xs.dtype() == DType::F32 {
             return Ok(());
         }

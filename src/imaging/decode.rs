@@ -24,6 +24,11 @@ pub const MAX_DECODED_BYTES: u64 = MAX_PIXELS * 4;
 /// [`Error::Io`] when the file cannot be read, else as [`decode`].
 pub fn decode_file(path: impl AsRef<Path>) -> Result<Image> {
     let path = path.as_ref();
+    let length = fs::metadata(path).map_err(|error| Error::io("read", path, error))?.len();
+    if length > MAX_DECODED_BYTES {
+        let expected = format!("a file of at most {MAX_DECODED_BYTES} bytes");
+        return Err(bad_image(&path.to_string_lossy(), &expected, format!("{length} bytes"), None));
+    }
     let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
     decode(&bytes, &path.to_string_lossy())
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::lanes::Lanes;
 use super::{DenseNet, Model, Output, Weights};
 use crate::imaging::{self, Image, ImageSpec, Resampling};
+use crate::metrics::arg_max;
 use crate::{Error, Result};
 
 /// A trained network with its weights, its classes and its way of preparing images.
@@ -48,7 +49,7 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// As [`Weights::open`]; [`Error::Tensor`] if the device fails.
+    /// As [`Weights::open`]; [`Error::Tensor`] if the device fails, [`Error::Device`] if no thread can be started.
     pub fn load(weights: impl AsRef<Path>, device: &Device) -> Result<Self> {
         Self::new(&Weights::open(weights)?, device)
     }
@@ -57,7 +58,7 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// [`Error::Tensor`] if the device fails.
+    /// [`Error::Tensor`] if the device fails, [`Error::Device`] if no thread can be started.
     pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
         let network = DenseNet::new(weights.config(), weights.classes().len(), weights.var_builder(device))?;
         Ok(Self {
@@ -135,7 +136,7 @@ impl Classifier {
 
     fn classification(&self, logits: &[f32], latent: Vec<f32>) -> Classification {
         let probabilities = softmax(logits);
-        let class = (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
+        let class = arg_max(&probabilities);
         let label = self.classes.get(class).cloned().unwrap_or_default();
         Classification { label, class, probabilities, latent }
     }

@@ -12,6 +12,7 @@ use candle_nn::var_builder::SimpleBackend;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
+use super::densenet::MIN_SIDE;
 use super::{DenseNet, DenseNetConfig};
 use crate::imaging::ImageSpec;
 use crate::{BoxError, Error, Result};
@@ -77,7 +78,10 @@ impl Weights {
         };
         let architecture = take("architecture")?;
         let classes = parse_classes(path, &take("classes")?)?;
-        let input = parse(path, "input", &take("input")?)?;
+        let input: ImageSpec = parse(path, "input", &take("input")?)?;
+        if input.width.min(input.height) < MIN_SIDE {
+            return Err(wrong(path, format!("an input of {MIN_SIDE} pixels or more a side"), input.to_string(), None));
+        }
         let config = DenseNetConfig::by_name(&architecture).ok_or_else(|| {
             wrong(path, "the architecture densenet121, densenet161, densenet169 or densenet201", &architecture, None)
         })?;
@@ -180,10 +184,15 @@ impl Audit<'_> {
         let read = || {
             let tensor = view.load(&Device::Cpu)?.to_dtype(DType::F32)?;
             let sum = tensor.sum_all()?.to_scalar::<f32>()?;
-            Ok((tensor, sum))
+            let least = tensor.flatten_all()?.min(0)?.to_scalar::<f32>()?;
+            Ok((tensor, sum, least))
         };
-        let (tensor, sum) = read().map_err(|source: candle_core::Error| format!("{name} unreadable: {source}"))?;
-        if sum.is_finite() { Ok(tensor) } else { Err(format!("{name} with values that are not finite")) }
+        let read = read().map_err(|source: candle_core::Error| format!("{name} unreadable: {source}"));
+        match read? {
+            (_, sum, _) if !sum.is_finite() => Err(format!("{name} with values that are not finite")),
+            (_, _, least) if name.ends_with("running_var") && least < 0.0 => Err(format!("{name} with {least}")),
+            (tensor, ..) => Ok(tensor),
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub struct ChestXrays {
     rejected: Vec<Error>,
     ignored: Vec<PathBuf>,
     absent: Vec<PathBuf>,
+    drawn: bool,
 }
 
 /// One X-ray as the binder's functions see it.
@@ -53,8 +54,8 @@ impl ChestXrays {
             subsets.push(Subset::new(state, listed.iter().map(|entry| entry.relative.clone())));
             entries.extend(listed.into_iter().map(|entry| (SampleId::from(entry.relative.clone()), entry)));
         }
-        let Listing { root, rejected, ignored, absent, .. } = listing;
-        Ok(Self { root, config, subsets, entries, rejected, ignored, absent })
+        let Listing { root, rejected, ignored, absent, drawn, .. } = listing;
+        Ok(Self { root, config, subsets, entries, rejected, ignored, absent, drawn })
     }
 
     /// How the X-rays are read.
@@ -77,9 +78,14 @@ impl ChestXrays {
         &self.rejected
     }
 
-    /// Hidden and system files (`.DS_Store`, `Thumbs.db`), which are no part of the data.
+    /// Files and folders outside the class folders, and hidden and system files (`.DS_Store`) in them: no part of the data.
     pub fn ignored(&self) -> &[PathBuf] {
         &self.ignored
+    }
+
+    /// Whether validation was taken from the training patients, as there is no `val`.
+    pub const fn validation_is_drawn(&self) -> bool {
+        self.drawn
     }
 
     /// Class folders that validation or test lack, in the reference's layout; such a subset shows fewer classes.

@@ -37,8 +37,10 @@ pub(super) struct Listing {
     pub(super) entries: BTreeMap<DataState, Vec<Entry>>,
     /// Files that cannot be X-rays, each with the reason.
     pub(super) rejected: Vec<Error>,
-    /// Hidden and system files, which are no part of any data set.
+    /// What stands outside the class folders, and hidden and system files.
     pub(super) ignored: Vec<PathBuf>,
+    /// Whether validation was taken from training.
+    pub(super) drawn: bool,
     /// Class folders that validation or test lack.
     pub(super) absent: Vec<PathBuf>,
 }
@@ -48,16 +50,29 @@ impl Listing {
     pub(super) fn read(folder: &Path, classes: Classes, seed: u64) -> Result<Self> {
         let (root, class_folders) = find_root(folder)?;
         let mut listing = Self { root, ..Self::default() };
+        listing.ignore_others(&listing.root.clone(), &SPLITS.map(|(_, split)| split))?;
         for (state, split) in SPLITS {
             if listing.root.join(split).is_dir() {
+                listing.ignore_others(&listing.root.join(split), class_folders)?;
                 let entries = listing.read_split(state, split, class_folders, classes)?;
+                if state == DataState::Training {
+                    every_class(&listing.root.join(split), &entries, classes)?;
+                }
                 listing.entries.insert(state, entries);
             }
         }
         if !listing.entries.contains_key(&DataState::Validation) {
             listing.take_validation_from_training(seed)?;
+            listing.drawn = true;
         }
         Ok(listing)
+    }
+
+    /// Notes everything in `folder` that is none of the `known` folders.
+    fn ignore_others(&mut self, folder: &Path, known: &[&str]) -> Result<()> {
+        let others = children(folder)?.into_iter().filter(|(name, path)| !(known.contains(&&**name) && path.is_dir()));
+        self.ignored.extend(others.map(|(_, path)| path));
+        Ok(())
     }
 
     fn read_split(
@@ -109,7 +124,7 @@ impl Listing {
             return Err(Error::Folder { path: parent.to_path_buf(), expected, found: contents(parent) });
         }
         for (name, path) in children(folder)? {
-            if name.starts_with('.') || ["Thumbs.db", "desktop.ini"].contains(&&*name) {
+            if is_system_file(&name) {
                 self.ignored.push(path);
                 continue;
             }
@@ -164,8 +179,8 @@ impl Listing {
         if chosen.is_empty() {
             return Err(Error::Folder {
                 path: self.root.join("train"),
-                expected: "a val folder beside it, or more patients of some class to take validation from".to_owned(),
-                found: "one patient of each class".to_owned(),
+                expected: "a val folder beside it, or patients whose X-rays training can spare".to_owned(),
+                found: "none whose class would not be lost with them".to_owned(),
             });
         }
         let (validation, training) = training.into_iter().partition(|entry| chosen.contains(&entry.patient));
@@ -194,6 +209,20 @@ fn find_root(folder: &Path) -> Result<(PathBuf, &'static [&'static str])> {
     }
 }
 
+/// Training must show every class, whatever folders it has.
+fn every_class(folder: &Path, entries: &[Entry], classes: Classes) -> Result<()> {
+    let missing = (0..).zip(classes.labels()).find(|(class, _)| !entries.iter().any(|entry| entry.class == *class));
+    missing.map_or(Ok(()), |(_, label)| {
+        let expected = format!("one X-ray or more of class {label}");
+        Err(Error::Folder { path: folder.to_path_buf(), expected, found: "none of it".to_owned() })
+    })
+}
+
+/// What file managers leave behind.
+fn is_system_file(name: &str) -> bool {
+    name.starts_with('.') || ["Thumbs.db", "desktop.ini"].contains(&name)
+}
+
 fn class_of(finding: Finding, classes: Classes) -> Option<usize> {
     match (classes, finding) {
         (_, Finding::Normal) => Some(0),
@@ -204,9 +233,15 @@ fn class_of(finding: Finding, classes: Classes) -> Option<usize> {
 }
 
 fn sniff_image(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        let (expected, found) = ("a JPEG or PNG file".to_owned(), "a folder".to_owned());
-        return Err(Error::Image { origin: path.display().to_string(), expected, found, source: None });
+    let refused = |expected: &str, found: &str| {
+        let origin = path.display().to_string();
+        Err(Error::Image { origin, expected: expected.to_owned(), found: found.to_owned(), source: None })
+    };
+    if path.to_str().is_none() {
+        return refused("a file name in UTF-8", "other bytes in it");
+    }
+    if path.exists() && !path.is_file() {
+        return refused("a JPEG or PNG file", if path.is_dir() { "a folder" } else { "a device or a pipe" });
     }
     sniff_file(path)
 }

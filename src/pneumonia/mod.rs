@@ -34,7 +34,7 @@ use crate::contract::{Metadata, ground_truth, input, prediction};
 /// Describes a folder of chest X-rays and what a model says about them.
 ///
 /// # Errors
-/// None that the registration's own rules could raise; they run all the same.
+/// [`crate::Error::Contract`] if the registration broke a rule, which this one does not.
 pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
     let config = data.config().clone();
     let labels = config.classes.labels();

@@ -9,7 +9,7 @@ const TOP: usize = 30;
 /// The commonest pixel values of an encoded image `(h, w, 3)`, as the reference draws them.
 ///
 /// The pixels of all channels are counted by their 8-bit level. The 30 commonest, by count and then by level, both
-/// descending, make the bars. As in the reference (specification 6.4), a bar's length is the *level* and its label the
+/// descending, make the bars. As in the reference, a bar's length is the *level* and its label the
 /// *count*, printed as a float. (NumPy leaves the order of equal counts open; here it is defined.)
 ///
 /// # Errors
