@@ -1,8 +1,10 @@
-//! Registration: the typed builder, its rules, and the built-in losses.
+//! Registration: the typed builder, its rules, the built-in functions, and single calls of what is registered.
 
 mod builder;
+mod builtin;
+pub mod flow;
 mod guard;
-pub mod losses;
+mod handlers;
 mod preprocess;
 mod registry;
 mod rules;
@@ -12,12 +14,17 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-pub use builder::BinderBuilder;
+pub use builder::{Autoregressive, BinderBuilder, InputOptions, MetricOptions, SamplePreprocessResponse};
+pub use builtin::losses;
+pub(crate) use builtin::metadata::instance_extra;
 pub(crate) use guard::guarded;
-pub(crate) use registry::AnySample;
-pub use registry::{
-    GroundTruthEncoder, InputEncoder, Loss, MetadataFunction, Metric, PredictionType, Registry, Visualizer,
+pub(crate) use handlers::{AnySample, AnyState, ChainRef, LatentSpaceFn, Place};
+pub use handlers::{
+    AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric, Instances,
+    LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
 };
+pub(crate) use preprocess::Prepared;
+pub use registry::Registry;
 pub use sample::EncodedSample;
 
 use crate::contract::Dataset;

@@ -1,82 +1,170 @@
 use std::collections::HashSet;
 
+use super::handlers::{AnySample, Instances, Place};
 use super::{Registry, guarded};
 use crate::Result;
-use crate::contract::{Code, DataState, SampleId, Subset, Violation};
+use crate::contract::{Code, DataState, MetadataType, MetadataValue, SampleId, Subset, Violation};
 
 /// The longest sample id in characters, as in code_loader.
 const MAX_ID_LENGTH: usize = 256;
+
+/// What preprocess gave, in contract order.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) subsets: Vec<Subset>,
+    /// For each subset, the rows that its instances add.
+    pub(crate) instances: Vec<Vec<InstanceRow>>,
+    /// Keys and types of the instances' metadata, when the binder has instances.
+    pub(crate) instance_metadata: Vec<(String, MetadataType)>,
+}
+
+/// The row of one instance: `<id>_<number>`.
+#[derive(Debug)]
+pub(crate) struct InstanceRow {
+    pub(crate) id: SampleId,
+}
+
+impl Prepared {
+    pub(crate) fn is_grouped(&self) -> bool {
+        self.subsets.iter().any(Subset::is_grouped)
+    }
+
+    /// Rows of a subset, those of its instances included.
+    pub(crate) fn rows(&self, subset: usize) -> usize {
+        self.subsets[subset].len() + self.instances[subset].len()
+    }
+}
 
 impl Registry {
     /// Runs preprocess: the subsets in contract order.
     ///
     /// # Errors
-    /// [`crate::Error::Contract`] with the first broken rule, `BND-101` to `BND-107`.
+    /// [`crate::Error::Contract`] with the first broken rule, `BND-101` to `BND-108`.
     pub fn subsets(&self) -> Result<Vec<Subset>> {
-        let (subsets, violations) = self.preprocess();
-        violations.into_iter().next().map_or(Ok(subsets), |violation| Err(violation.into()))
+        let prepared = self.prepare()?;
+        match prepared.violations().into_iter().next() {
+            Some(violation) => Err(violation.into()),
+            None => Ok(prepared.subsets),
+        }
     }
 
-    /// Runs preprocess and the rules that code_loader's check holds it to.
-    ///
-    /// Subsets come back in contract order and without empty or repeated ones, so that functions can still be run on what
-    /// is left when a rule is broken.
-    pub(crate) fn preprocess(&self) -> (Vec<Subset>, Vec<Violation>) {
-        match guarded("preprocess", || self.dataset.preprocess()) {
-            Ok(subsets) => with_rules(subsets),
-            Err(mut violation) => {
-                violation.code = Code::PreprocessFailed;
-                (Vec::new(), vec![violation])
+    /// Runs preprocess and the rules without which nothing else can run: training and validation are there, each state
+    /// once, all grouped or none.
+    pub(crate) fn prepare(&self) -> Result<Prepared, Violation> {
+        let listed = guarded("preprocess", || {
+            let mut subsets = self.dataset.preprocess()?;
+            if !subsets.iter().any(|subset| subset.state == DataState::Unlabeled)
+                && let Some(mut unlabeled) = self.dataset.unlabeled_preprocess()?
+            {
+                unlabeled.state = DataState::Unlabeled;
+                subsets.push(unlabeled);
+            }
+            Ok(subsets)
+        });
+        let mut subsets = listed.map_err(|mut violation| {
+            violation.code = Code::PreprocessFailed;
+            violation
+        })?;
+        let mut seen = HashSet::new();
+        if let Some(twice) = subsets.iter().find(|subset| !seen.insert(subset.state)) {
+            let found = format!("Duplicate state {} in preprocess results", twice.state);
+            return Err(broken(Code::DuplicateState, "each state once", found));
+        }
+        for (state, title) in [(DataState::Training, "Training"), (DataState::Validation, "Validation")] {
+            if !seen.contains(&state) {
+                let found: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
+                let expected = format!("{title} data, as {title} data is required");
+                return Err(broken(Code::MissingSubset, expected, format!("{found:?}")));
             }
         }
+        subsets.sort_by_key(|subset| subset.state);
+        if subsets.iter().any(Subset::is_grouped) && !subsets.iter().all(Subset::is_grouped) {
+            let kind = |subset: &Subset| if subset.is_grouped() { "grouped" } else { "flat" };
+            let kinds: Vec<String> = subsets.iter().map(|subset| format!("{} {}", subset.state, kind(subset))).collect();
+            return Err(broken(Code::MixedGrouping, "subsets that are all grouped or all flat", kinds.join(", ")));
+        }
+        self.with_instances(subsets)
+    }
+
+    /// Appends the rows of instances and learns the types of their metadata from the first instance there is.
+    fn with_instances(&self, subsets: Vec<Subset>) -> Result<Prepared, Violation> {
+        let mut prepared = Prepared {
+            instances: subsets.iter().map(|_| Vec::new()).collect(),
+            subsets,
+            instance_metadata: Vec::new(),
+        };
+        let Some(instances) = &self.instances else { return Ok(prepared) };
+        if prepared.is_grouped() {
+            return Err(broken(Code::MixedGrouping, "samples that are not grouped, as there are instances", "groups"));
+        }
+        let mut probed = false;
+        for (subset, rows) in prepared.subsets.iter().zip(&mut prepared.instances) {
+            for id in &subset.sample_ids {
+                let on = |violation: Violation| violation.on(subset.state, Some(id));
+                let place = Place { state: subset.state, ids: std::slice::from_ref(id) };
+                let sample = guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
+                let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
+                rows.extend((0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into() }));
+                if !probed && count > 0 {
+                    prepared.instance_metadata = probe(instances, &*sample).map_err(on)?;
+                    probed = true;
+                }
+            }
+        }
+        Ok(prepared)
     }
 }
 
-fn with_rules(mut subsets: Vec<Subset>) -> (Vec<Subset>, Vec<Violation>) {
-    subsets.sort_by_key(|subset| subset.state);
-    let mut violations = Vec::new();
-    for state in [DataState::Training, DataState::Validation] {
-        if !subsets.iter().any(|subset| subset.state == state) {
-            let found: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
-            violations.push(broken(Code::MissingSubset, format!("a {state} subset"), format!("{found:?}")));
+/// Keys and types of an instance's metadata: declared types win, keys that are only declared come last.
+fn probe(instances: &Instances, sample: &AnySample) -> Result<Vec<(String, MetadataType)>, Violation> {
+    let instance = guarded("instances_masks_encoder", || (instances.mask)(sample, 0))?;
+    let declared = |key: &str| instances.metadata_types.iter().find(|(known, _)| known == key).map(|(_, one)| *one);
+    let mut types = Vec::new();
+    for (key, value) in instance.into_iter().flat_map(|instance| instance.metadata) {
+        let found = if value.is_absent() { None } else { MetadataValue::column_type(&value) };
+        let Some(one) = declared(&key).or(found) else {
+            let expected = format!("a value or a declared type for {key}");
+            let found = format!("instance metadata {key} is absent on instance 0");
+            return Err(Violation::new(Code::InstanceMetadata, "instances_masks_encoder", expected, found));
+        };
+        types.push((key, one));
+    }
+    for (key, one) in &instances.metadata_types {
+        if !types.iter().any(|(known, _)| known == key) {
+            types.push((key.clone(), *one));
         }
     }
-    let mut seen = HashSet::new();
-    subsets.retain(|subset| {
-        let first = seen.insert(subset.state);
-        if !first {
-            violations.push(broken(Code::DuplicateState, "each state once", format!("{} twice", subset.state)));
-        }
-        if subset.is_empty() {
-            let found = format!("no sample in {}", subset.state);
-            violations.push(broken(Code::EmptySubset, "samples in every subset", found).on(subset.state, None));
-        }
-        first && !subset.is_empty()
-    });
-    violations.extend(subsets.iter().flat_map(id_rules));
-    violations.extend(one_kind_of_id(&subsets));
-    (subsets, violations)
+    Ok(types)
 }
 
-fn id_rules(subset: &Subset) -> Vec<Violation> {
-    let mut violations = Vec::new();
+impl Prepared {
+    /// The rules that leave the rest of the check possible, in code_loader's order: ids of one type, ids not too long, no
+    /// subset empty.
+    pub(crate) fn violations(&self) -> Vec<Violation> {
+        let mut violations: Vec<Violation> = self.one_kind_of_id().into_iter().collect();
+        violations.extend(self.subsets.iter().zip(&self.instances).filter_map(|(subset, rows)| long_id(subset, rows)));
+        violations.extend(self.subsets.iter().filter(|subset| subset.is_empty()).map(|subset| {
+            let found = format!("Invalid dataset length: no sample in {}", subset.state);
+            broken(Code::EmptySubset, "samples in every subset", found).on(subset.state, None)
+        }));
+        violations
+    }
+
+    fn one_kind_of_id(&self) -> Option<Violation> {
+        let kinds: HashSet<&str> =
+            self.subsets.iter().flat_map(|subset| subset.sample_ids.iter().map(SampleId::kind)).collect();
+        let found = "text and integer ids: Different id types in preprocess results";
+        (kinds.len() > 1).then(|| broken(Code::MixedIdTypes, "one type of id in all subsets", found))
+    }
+}
+
+fn long_id(subset: &Subset, rows: &[InstanceRow]) -> Option<Violation> {
     let length = |id: &SampleId| if let SampleId::Text(id) = id { id.chars().count() } else { 0 };
-    if let Some(id) = subset.sample_ids.iter().max_by_key(|id| length(id)).filter(|id| length(id) > MAX_ID_LENGTH) {
-        let found = format!("{} characters", length(id));
-        let expected = format!("at most {MAX_ID_LENGTH} characters in a sample id");
-        violations.push(broken(Code::LongSampleId, expected, found).on(subset.state, Some(id)));
-    }
-    let mut seen = HashSet::with_capacity(subset.len());
-    if let Some(id) = subset.sample_ids.iter().find(|id| !seen.insert(*id)) {
-        violations.push(broken(Code::DuplicateSampleId, "each sample once", "it twice").on(subset.state, Some(id)));
-    }
-    violations
-}
-
-fn one_kind_of_id(subsets: &[Subset]) -> Option<Violation> {
-    let kinds = |subset: &Subset| subset.sample_ids.iter().map(SampleId::kind).collect::<HashSet<_>>();
-    let all: HashSet<&str> = subsets.iter().flat_map(kinds).collect();
-    (all.len() > 1).then(|| broken(Code::MixedIdTypes, "one type of id in all subsets", "text and integer ids"))
+    let ids = subset.sample_ids.iter().chain(rows.iter().map(|row| &row.id));
+    let id = ids.max_by_key(|id| length(id)).filter(|id| length(id) > MAX_ID_LENGTH)?;
+    let expected = format!("at most {MAX_ID_LENGTH} characters in a sample id");
+    let found = format!("{} characters: Sample id are too long", length(id));
+    Some(broken(Code::LongSampleId, expected, found).on(subset.state, Some(id)))
 }
 
 fn broken(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Violation {

@@ -1,94 +1,14 @@
-use std::any::Any;
 use std::fmt;
 
 use candle_core::Tensor;
 
-use crate::contract::{
-    Argument, DataState, HandlerResult, LeapDataType, Metadata, MetadataType, MetricDirection, SampleId, Subset,
-    Visualization,
+use super::flow::{IntegrationBody, LoadModel};
+use super::handlers::{
+    AnyDataset, AutoregressiveFunctions, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric, Instances,
+    LatentSpace, Loss, MetadataFunction, Metric, PredictionType, SampleFn,
+    Simulation, Visualizer,
 };
-use crate::imaging::ImageSpec;
-
-/// A loaded sample whose type only the binder's own functions know.
-pub(crate) type AnySample = dyn Any + Send + Sync;
-pub(crate) type SampleFn<T> = Box<dyn Fn(&AnySample) -> HandlerResult<T> + Send + Sync>;
-pub(crate) type TensorsFn<T> = Box<dyn Fn(&[&Tensor]) -> HandlerResult<T> + Send + Sync>;
-
-/// [`crate::contract::Dataset`] without its sample type.
-pub(crate) trait AnyDataset: Send + Sync {
-    fn preprocess(&self) -> HandlerResult<Vec<Subset>>;
-    fn load(&self, id: &SampleId, state: DataState) -> HandlerResult<Box<AnySample>>;
-    fn attributes(&self, id: &SampleId, state: DataState) -> Vec<(String, String)>;
-}
-
-/// An input encoder: a sample in, one tensor of the model's input out.
-pub struct InputEncoder {
-    /// Unique among input encoders.
-    pub name: String,
-    /// The channel axis of the *batched* tensor: -1 channel last, 1 channel first.
-    pub channel_dim: i64,
-    /// How the image was prepared, where the encoder delivers one and says so.
-    pub image: Option<ImageSpec>,
-    pub(crate) encode: SampleFn<Tensor>,
-}
-
-/// A ground-truth encoder: a sample in, one tensor of what the model should say out.
-pub struct GroundTruthEncoder {
-    /// Unique among ground-truth encoders.
-    pub name: String,
-    pub(crate) encode: SampleFn<Tensor>,
-}
-
-/// A metadata function.
-pub struct MetadataFunction {
-    /// Unique among metadata functions.
-    pub name: String,
-    /// The type of its columns, where declared; needed only if the first training sample's value is absent.
-    pub declared: Option<MetadataType>,
-    pub(crate) compute: SampleFn<Metadata>,
-}
-
-/// What one output of the model means: a name and its classes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PredictionType {
-    /// Unique among prediction types.
-    pub name: String,
-    /// Class names, in the order of the output's entries.
-    pub labels: Vec<String>,
-    /// The axis of the classes in the batched output; -1 the last.
-    pub channel_dim: i64,
-}
-
-/// A loss: batched tensors in, one value for each sample `(n,)` out.
-pub struct Loss {
-    /// Unique among losses.
-    pub name: String,
-    /// What it reads.
-    pub arguments: Vec<Argument>,
-    pub(crate) compute: TensorsFn<Tensor>,
-}
-
-/// A metric: batched tensors in, one value for each sample `(n,)` out.
-pub struct Metric {
-    /// Unique among metrics.
-    pub name: String,
-    /// What it reads.
-    pub arguments: Vec<Argument>,
-    /// Which way it gets better.
-    pub direction: MetricDirection,
-    pub(crate) compute: TensorsFn<Tensor>,
-}
-
-/// A visualizer: one sample's tensors, without a batch axis, in; a payload out.
-pub struct Visualizer {
-    /// Unique among visualizers.
-    pub name: String,
-    /// What it draws.
-    pub data_type: LeapDataType,
-    /// What it reads.
-    pub arguments: Vec<Argument>,
-    pub(crate) compute: TensorsFn<Visualization>,
-}
+use crate::contract::{AnalysisConfiguration, CustomLayer};
 
 /// Everything a binder registered, in registration order and without the sample's type.
 ///
@@ -101,10 +21,45 @@ pub struct Registry {
     pub(crate) predictions: Vec<PredictionType>,
     pub(crate) losses: Vec<Loss>,
     pub(crate) metrics: Vec<Metric>,
+    pub(crate) instance_metrics: Vec<InstanceMetric>,
     pub(crate) visualizers: Vec<Visualizer>,
+    pub(crate) latent_spaces: Vec<LatentSpace>,
+    pub(crate) instances: Option<Instances>,
+    pub(crate) false_positives: Option<FalsePositives>,
+    pub(crate) empty_ground_truths: Vec<(String, SampleFn<Tensor>)>,
+    pub(crate) simulations: Vec<Simulation>,
+    pub(crate) autoregressive: Option<AutoregressiveFunctions>,
+    pub(crate) custom_layers: Vec<CustomLayer>,
+    pub(crate) configuration: AnalysisConfiguration,
+    pub(crate) load_model: Option<LoadModel>,
+    pub(crate) integration_test: Option<IntegrationBody>,
 }
 
 impl Registry {
+    pub(super) fn new(dataset: Box<dyn AnyDataset>) -> Self {
+        Self {
+            dataset,
+            inputs: Vec::new(),
+            ground_truths: Vec::new(),
+            metadata: Vec::new(),
+            predictions: Vec::new(),
+            losses: Vec::new(),
+            metrics: Vec::new(),
+            instance_metrics: Vec::new(),
+            visualizers: Vec::new(),
+            latent_spaces: Vec::new(),
+            instances: None,
+            false_positives: None,
+            empty_ground_truths: Vec::new(),
+            simulations: Vec::new(),
+            autoregressive: None,
+            custom_layers: Vec::new(),
+            configuration: AnalysisConfiguration::default(),
+            load_model: None,
+            integration_test: None,
+        }
+    }
+
     /// Input encoders.
     pub fn inputs(&self) -> &[InputEncoder] {
         &self.inputs
@@ -115,7 +70,7 @@ impl Registry {
         &self.ground_truths
     }
 
-    /// Metadata functions.
+    /// Metadata functions, without those that instances and chains bring with them.
     pub fn metadata(&self) -> &[MetadataFunction] {
         &self.metadata
     }
@@ -135,23 +90,41 @@ impl Registry {
         &self.metrics
     }
 
+    /// Metrics over instances.
+    pub fn instance_metrics(&self) -> &[InstanceMetric] {
+        &self.instance_metrics
+    }
+
     /// Visualizers.
     pub fn visualizers(&self) -> &[Visualizer] {
         &self.visualizers
     }
-}
 
-macro_rules! debug_by_name {
-    ($($handler:ident),*) => {$(
-        impl fmt::Debug for $handler {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($handler)).field("name", &self.name).finish_non_exhaustive()
-            }
-        }
-    )*};
-}
+    /// Custom latent spaces.
+    pub fn latent_spaces(&self) -> &[LatentSpace] {
+        &self.latent_spaces
+    }
 
-debug_by_name!(InputEncoder, GroundTruthEncoder, MetadataFunction, Loss, Metric, Visualizer);
+    /// Simulations.
+    pub fn simulations(&self) -> &[Simulation] {
+        &self.simulations
+    }
+
+    /// The autoregressive step and what goes with it.
+    pub const fn autoregressive(&self) -> Option<&AutoregressiveFunctions> {
+        self.autoregressive.as_ref()
+    }
+
+    /// Layers that the platform does not know.
+    pub fn custom_layers(&self) -> &[CustomLayer] {
+        &self.custom_layers
+    }
+
+    /// What is asked of the analysis.
+    pub const fn configuration(&self) -> &AnalysisConfiguration {
+        &self.configuration
+    }
+}
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -163,6 +136,8 @@ impl fmt::Debug for Registry {
             .field("losses", &self.losses)
             .field("metrics", &self.metrics)
             .field("visualizers", &self.visualizers)
+            .field("latent_spaces", &self.latent_spaces)
+            .field("simulations", &self.simulations)
             .finish_non_exhaustive()
     }
 }

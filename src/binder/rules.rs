@@ -1,73 +1,150 @@
 use std::collections::HashSet;
 
+use super::builtin;
 use super::registry::Registry;
-use crate::contract::{Argument, Code, Source, Violation};
+use crate::contract::{Argument, Code, LatentSpaceReduction, Source, Violation, broken_simulation};
+
+/// Model inputs and predictions that the platform can address.
+pub(crate) const MAX_SLOTS: usize = 10;
+/// Custom latent spaces of all kinds.
+const MAX_LATENT_SPACES: usize = 10;
 
 /// The rules that a registration as a whole must keep; the first broken one is returned.
 pub(super) fn validate(registry: &Registry) -> Result<(), Violation> {
-    unique("input_encoder", registry.inputs.iter().map(|input| input.name.as_str()))?;
-    unique("gt_encoder", registry.ground_truths.iter().map(|encoder| encoder.name.as_str()))?;
-    unique("metadata", registry.metadata.iter().map(|function| function.name.as_str()))?;
-    unique("prediction", registry.predictions.iter().map(|prediction| prediction.name.as_str()))?;
-    unique("loss", registry.losses.iter().map(|loss| loss.name.as_str()))?;
-    unique("metric", registry.metrics.iter().map(|metric| metric.name.as_str()))?;
-    unique("visualizer", registry.visualizers.iter().map(|visualizer| visualizer.name.as_str()))?;
-    if registry.inputs.is_empty() {
-        return Err(Violation::new(Code::NoInput, "input_encoder", "at least one", "none"));
+    names(registry)?;
+    slots(registry)?;
+    latent_spaces(registry)?;
+    simulations(registry)?;
+    let functions = registry.losses.iter().map(|f| ("loss", &f.name, &f.arguments));
+    let functions = functions
+        .chain(registry.metrics.iter().map(|f| ("metric", &f.name, &f.arguments)))
+        .chain(registry.instance_metrics.iter().map(|f| ("instance_metric", &f.name, &f.arguments)))
+        .chain(registry.visualizers.iter().map(|f| ("visualizer", &f.name, &f.arguments)))
+        .chain(registry.latent_spaces.iter().map(|f| ("latent_space", &f.name, &f.arguments)));
+    for (kind, name, arguments) in functions {
+        sources(registry, kind, name, arguments)?;
     }
-    channel_dims(registry)?;
-    labels(registry)?;
-    for loss in &registry.losses {
-        sources(registry, "loss", &loss.name, &loss.arguments)?;
-    }
-    for metric in &registry.metrics {
-        sources(registry, "metric", &metric.name, &metric.arguments)?;
-    }
-    for visualizer in &registry.visualizers {
-        sources(registry, "visualizer", &visualizer.name, &visualizer.arguments)?;
+    let Some(chain) = &registry.autoregressive else { return Ok(()) };
+    let functions = chain.losses.iter().map(|f| ("autoregressive_loss", &f.name, &f.arguments));
+    let functions = functions
+        .chain(chain.metrics.iter().map(|(_, f)| ("autoregressive_metric", &f.name, &f.arguments)))
+        .chain(chain.visualizers.iter().map(|(_, f)| ("autoregressive_visualizer", &f.name, &f.arguments)));
+    for (kind, name, arguments) in functions {
+        let other = arguments.iter().find(|f| !matches!(f.source, Source::GroundTruth(_) | Source::Wired));
+        if let Some(other) = other {
+            let expected = "ground truths beside the chain";
+            return Err(Violation::new(Code::UnknownSource, format!("{kind}::{name}"), expected, &*other.name));
+        }
+        sources(registry, kind, name, arguments)?;
     }
     Ok(())
 }
 
-fn unique<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Violation> {
-    let mut seen = HashSet::new();
+fn names(registry: &Registry) -> Result<(), Violation> {
+    let chain = registry.autoregressive.as_ref();
+    let chained = |names: fn(&super::AutoregressiveFunctions) -> Vec<&str>| chain.map(names).unwrap_or_default();
+    let losses = chained(|chain| chain.losses.iter().map(|f| &*f.name).collect());
+    let metrics = chained(|chain| chain.metrics.iter().map(|(_, f)| &*f.name).collect());
+    let visualizers = chained(|chain| chain.visualizers.iter().map(|(_, f)| &*f.name).collect());
+
+    unique("input_encoder", "Input", &[], registry.inputs.iter().map(|f| &*f.name))?;
+    unique("gt_encoder", "GT", &[], registry.ground_truths.iter().map(|f| &*f.name))?;
+    unique("metadata", "Metadata", &[], registry.metadata.iter().map(|f| &*f.name))?;
+    unique("prediction", "Prediction", &[], registry.predictions.iter().map(|f| &*f.name))?;
+    let own = registry.losses.iter().map(|f| &*f.name).chain(losses);
+    unique("loss", "Custom loss", &builtin::losses::NAMES, own)?;
+    let own = registry.metrics.iter().map(|f| &*f.name).chain(metrics);
+    unique("metric", "Metric", &builtin::metrics::NAMES, own)?;
+    unique("instance_metric", "Instance metric", &[], registry.instance_metrics.iter().map(|f| &*f.name))?;
+    let own = registry.visualizers.iter().map(|f| &*f.name).chain(visualizers);
+    unique("visualizer", "Visualizer", &builtin::visualizers::NAMES, own)?;
+    unique("latent_space", "Latent space", &[], registry.latent_spaces.iter().map(|f| &*f.name))?;
+    unique("simulation", "Simulation", &[], registry.simulations.iter().map(|f| &*f.name))
+}
+
+fn unique<'a>(
+    kind: &str,
+    title: &str,
+    builtin: &[&str],
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), Violation> {
+    let mut seen: HashSet<&str> = builtin.iter().copied().collect();
     for name in names {
-        let function = format!("{kind}::{name}");
         if name.is_empty() {
             return Err(Violation::new(Code::EmptyName, kind, "a name", "an empty text"));
         }
         if !seen.insert(name) {
-            return Err(Violation::new(Code::DuplicateName, function, "a name of its own", format!("{name:?} twice")));
+            let registered = if kind == "latent_space" { "is already registered" } else { "already exists" };
+            let found = format!("{title} with name {name} {registered}");
+            return Err(Violation::new(Code::DuplicateName, format!("{kind}::{name}"), "a name of its own", found));
         }
     }
     Ok(())
 }
 
-fn channel_dims(registry: &Registry) -> Result<(), Violation> {
-    match registry.inputs.iter().find(|input| input.channel_dim <= 0 && input.channel_dim != -1) {
-        None => Ok(()),
-        Some(input) => Err(Violation::new(
-            Code::ChannelDim,
-            format!("input_encoder::{}", input.name),
-            "a channel_dim of -1 or at least 1",
-            input.channel_dim.to_string(),
-        )),
+fn slots(registry: &Registry) -> Result<(), Violation> {
+    for input in &registry.inputs {
+        let function = format!("input_encoder::{}", input.name);
+        if input.channel_dim <= 0 && input.channel_dim != -1 {
+            let found = format!("Invalid channel_dim ({})", input.channel_dim);
+            return Err(Violation::new(Code::ChannelDim, function, "a channel_dim of -1 or at least 1", found));
+        }
+        if let Some(index) = input.model_input_index.filter(|index| *index >= MAX_SLOTS) {
+            let expected = format!("a model_input_index from 0 to {}", MAX_SLOTS - 1);
+            return Err(Violation::new(Code::InputIndex, function, expected, format!("{index}, which is Input{index}")));
+        }
     }
+    if let Some(eleventh) = registry.predictions.get(MAX_SLOTS) {
+        let (function, expected) = (format!("prediction::{}", eleventh.name), "at most 10 prediction types");
+        return Err(Violation::new(Code::PredictionLimit, function, expected, format!("one more, Prediction{MAX_SLOTS}")));
+    }
+    Ok(())
 }
 
-fn labels(registry: &Registry) -> Result<(), Violation> {
-    for prediction in &registry.predictions {
-        let function = format!("prediction::{}", prediction.name);
-        let distinct: HashSet<&str> = prediction.labels.iter().map(String::as_str).collect();
-        if prediction.labels.is_empty() || distinct.len() < prediction.labels.len() {
-            let found = format!("{:?}", prediction.labels);
-            return Err(Violation::new(Code::Labels, function, "one or more distinct labels", found));
+fn latent_spaces(registry: &Registry) -> Result<(), Violation> {
+    let broken = |name: &str, expected: &str, found: String| {
+        Err(Violation::new(Code::LatentSpaceRule, format!("latent_space::{name}"), expected, found))
+    };
+    if let Some(eleventh) = registry.latent_spaces.get(MAX_LATENT_SPACES) {
+        return broken(&eleventh.name, "at most 10 custom latent spaces", registry.latent_spaces.len().to_string());
+    }
+    let mut analysed = registry.latent_spaces.iter().filter(|space| space.options.use_for_analysis);
+    if let (Some(first), Some(second)) = (analysed.next(), analysed.next()) {
+        let found = format!("it is already set for {}", first.name);
+        return broken(&second.name, "one latent space for the analysis", found);
+    }
+    for space in &registry.latent_spaces {
+        if let Some(LatentSpaceReduction::RandomProjection { n_components: 0 }) = space.options.reduce {
+            return broken(&space.name, "n_components, a positive int", "0".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn simulations(registry: &Registry) -> Result<(), Violation> {
+    for simulation in &registry.simulations {
+        let function = format!("simulation::{}", simulation.name);
+        if simulation.parameters.is_empty() {
+            return Err(broken_simulation(&function, "at least one parameter", "none"));
+        }
+        let mut seen = HashSet::new();
+        for (name, bounds) in &simulation.parameters {
+            if !seen.insert(name) {
+                return Err(broken_simulation(&function, "each parameter once", format!("{name} twice")));
+            }
+            bounds.validate(&function, name)?;
         }
     }
     Ok(())
 }
 
 fn sources(registry: &Registry, kind: &str, name: &str, arguments: &[Argument]) -> Result<(), Violation> {
+    let function = || format!("{kind}::{name}");
+    let mut seen = HashSet::new();
+    if let Some(twice) = arguments.iter().find(|argument| !seen.insert(&argument.name)) {
+        let found = format!("{} twice", twice.name);
+        return Err(Violation::new(Code::DuplicateName, function(), "arguments with names of their own", found));
+    }
     for argument in arguments {
         let (what, wanted, known): (_, _, Vec<&str>) = match &argument.source {
             Source::Input(wanted) => ("input", wanted, registry.inputs.iter().map(|input| &*input.name).collect()),
@@ -77,14 +154,11 @@ fn sources(registry: &Registry, kind: &str, name: &str, arguments: &[Argument]) 
             Source::Prediction(wanted) => {
                 ("prediction", wanted, registry.predictions.iter().map(|prediction| &*prediction.name).collect())
             }
+            Source::Wired => continue,
         };
         if !known.contains(&wanted.as_str()) {
-            return Err(Violation::new(
-                Code::UnknownSource,
-                format!("{kind}::{name}"),
-                format!("argument {} to read a registered {what}, one of {known:?}", argument.name),
-                format!("{wanted:?}"),
-            ));
+            let expected = format!("argument {} to read a registered {what}, one of {known:?}", argument.name);
+            return Err(Violation::new(Code::UnknownSource, function(), expected, format!("{wanted:?}")));
         }
     }
     Ok(())

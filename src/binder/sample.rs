@@ -1,8 +1,9 @@
 use candle_core::Tensor;
 
+use super::handlers::{AnySample, LatentSpaceFn, Place};
 use super::registry::Registry;
-use super::{AnySample, guarded};
-use crate::contract::{DataState, MetadataValue, SampleId, Violation, Visualization};
+use super::guarded;
+use crate::contract::{DataState, MetadataValue, SampleId, Subset, Violation, Visualization};
 use crate::{Error, Result};
 
 /// What a binder's functions say of one sample (Tensorleap: `DatasetSample`).
@@ -15,6 +16,8 @@ pub struct EncodedSample {
     pub ground_truths: Vec<Tensor>,
     /// Metadata columns under their contract names.
     pub metadata: Vec<(String, MetadataValue)>,
+    /// The latent spaces that are computed from samples, by name.
+    pub latent_spaces: Vec<(String, Tensor)>,
 }
 
 impl Registry {
@@ -28,34 +31,100 @@ impl Registry {
         Ok(self.encode(state, id).map_err(|violation| violation.on(state, Some(id)))?)
     }
 
+    /// Loads samples of one group together and encodes each (Tensorleap: `get_samples`).
+    ///
+    /// The order is that of `ids`. `ceiling` is the largest number of samples to be asked for at a time, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the subset is not grouped, an id is not in it, the ids are of several groups, or there are
+    /// more than the ceiling; [`Error::Contract`] as [`Registry::get_sample`], and `BND-212` when the data set
+    /// gives another number of samples.
+    pub fn get_samples(&self, subset: &Subset, ids: &[SampleId], ceiling: Option<usize>) -> Result<Vec<EncodedSample>> {
+        let wrong = |expected: &str, found: String| Error::argument("get_samples", expected, found);
+        if !subset.is_grouped() {
+            return Err(wrong("a grouped subset", format!("{}, which is not grouped", subset.state)));
+        }
+        if let Some(ceiling) = ceiling.filter(|ceiling| ids.len() > *ceiling) {
+            return Err(wrong(&format!("no more samples than the ceiling {ceiling}"), ids.len().to_string()));
+        }
+        let mut groups = Vec::new();
+        for id in ids {
+            let mut having = subset.groups().enumerate().filter(|(_, group)| group.contains(id)).map(|(place, _)| place);
+            let group = having.next().ok_or_else(|| wrong("ids of the subset", format!("unknown id {id}")))?;
+            if having.next().is_some() {
+                return Err(wrong("ids of one group", format!("{id} in two groups")));
+            }
+            groups.push(group);
+        }
+        groups.sort_unstable();
+        groups.dedup();
+        if groups.len() > 1 {
+            return Err(wrong("ids of one group", format!("ids spanning {} groups", groups.len())));
+        }
+        let first = ids.first();
+        let on = |violation: Violation| violation.on(subset.state, first.map(|id| id as _));
+        let samples = self.load_group(subset.state, ids).map_err(on)?;
+        let encode = |(sample, id): (&Box<AnySample>, &SampleId)| {
+            let on = |violation: Violation| violation.on(subset.state, Some(id));
+            self.encode_loaded(&**sample, Place { state: subset.state, ids: std::slice::from_ref(id) }).map_err(on)
+        };
+        Ok(samples.iter().zip(ids).map(encode).collect::<Result<_, _>>()?)
+    }
+
+    /// Loads samples together, and as many as there are ids.
+    pub(crate) fn load_group(&self, state: DataState, ids: &[SampleId]) -> Result<Vec<Box<AnySample>>, Violation> {
+        let samples = guarded("load", || self.dataset.load_group(ids, state)).map_err(Violation::loading)?;
+        if samples.len() == ids.len() {
+            return Ok(samples);
+        }
+        let expected = format!("leading dim {}: one sample for each id of the group", ids.len());
+        Err(Violation::new(crate::contract::Code::GroupSize, "load_group", expected, samples.len().to_string()))
+    }
+
     pub(crate) fn encode(&self, state: DataState, id: &SampleId) -> Result<EncodedSample, Violation> {
         let sample = guarded("load", || self.dataset.load(id, state)).map_err(Violation::loading)?;
-        let sample: &AnySample = sample.as_ref();
-        let encode = |kind: &str, name: &str, encode: &dyn Fn(&AnySample) -> _| {
-            guarded(&format!("{kind}::{name}"), || encode(sample))
+        self.encode_loaded(&*sample, Place { state, ids: std::slice::from_ref(id) })
+    }
+
+    fn encode_loaded(&self, sample: &AnySample, place: Place<'_>) -> Result<EncodedSample, Violation> {
+        let encode = |kind: &str, name: &str, encode: &dyn Fn(&AnySample, Place<'_>) -> _| {
+            guarded(&format!("{kind}::{name}"), || encode(sample, place))
         };
         let inputs = self.inputs.iter().map(|f| encode("input_encoder", &f.name, &f.encode));
-        let labelled = state != DataState::Unlabeled;
+        let labelled = place.state != DataState::Unlabeled;
         let truths = self.ground_truths.iter().filter(|_| labelled);
         let truths = truths.map(|f| encode("gt_encoder", &f.name, &f.encode));
         let (inputs, ground_truths) = (inputs.collect::<Result<_, _>>()?, truths.collect::<Result<_, _>>()?);
         let mut metadata = Vec::new();
         for function in &self.metadata {
-            let values = guarded(&format!("metadata::{}", function.name), || (function.compute)(sample))?;
+            let values = guarded(&format!("metadata::{}", function.name), || (function.compute)(sample, place))?;
             metadata.extend(values.into_columns(&function.name));
         }
-        Ok(EncodedSample { inputs, ground_truths, metadata })
+        let mut latent_spaces = Vec::new();
+        for space in &self.latent_spaces {
+            if let LatentSpaceFn::Dataset(compute) = &space.compute {
+                latent_spaces.push((space.name.clone(), encode("latent_space", &space.name, compute)?));
+            }
+        }
+        Ok(EncodedSample { inputs, ground_truths, metadata, latent_spaces })
     }
 
     /// Runs a visualizer on tensors of one sample, in the order of its arguments (Tensorleap: `run_visualizer`).
     ///
     /// # Errors
     /// [`Error::Config`] when there is no visualizer of that name; [`Error::Contract`] when it fails or panics.
-    pub fn run_visualizer(&self, name: &str, tensors: &[&Tensor]) -> Result<Visualization> {
+    pub fn run_visualizer(
+        &self,
+        name: &str,
+        state: DataState,
+        id: &SampleId,
+        tensors: &[&Tensor],
+    ) -> Result<Visualization> {
         let Some(visualizer) = self.visualizers.iter().find(|visualizer| visualizer.name == name) else {
             let known: Vec<&str> = self.visualizers.iter().map(|visualizer| &*visualizer.name).collect();
             return Err(Error::config("visualizer", format!("one of {known:?}"), format!("{name:?}")));
         };
-        Ok(guarded(&format!("visualizer::{name}"), || (visualizer.compute)(tensors))?)
+        let place = Place { state, ids: std::slice::from_ref(id) };
+        Ok(guarded(&format!("visualizer::{name}"), || (visualizer.compute)(tensors, place))?)
     }
 }

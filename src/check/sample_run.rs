@@ -4,10 +4,9 @@ use candle_core::{DType, Device, Tensor};
 
 use super::function::{Function, FunctionKind};
 use super::observation::{Column, Failure, Observation, TensorSummary, Value, Verdict};
-use crate::binder::guarded;
-use crate::binder::{AnySample, Registry};
+use crate::binder::{AnySample, Place, Registry, guarded};
 use crate::contract::{
-    Code, DataState, Metadata, MetadataType, MetadataValue, SampleId, Source, Violation, Visualization,
+    Code, DataState, Metadata, MetadataType, MetadataTypes, MetadataValue, MetricResult, SampleId, SingleMetric, Source, Violation, Visualization,
 };
 use crate::imaging::ImageSpec;
 
@@ -73,6 +72,10 @@ impl<'a> SampleRun<'a> {
         result.map_or_else(Verdict::Failed, Verdict::Passed)
     }
 
+    fn place(&self) -> Place<'_> {
+        Place { state: self.state, ids: std::slice::from_ref(self.id) }
+    }
+
     fn failure(&self, violation: Violation) -> Box<Failure> {
         Box::new(violation.on(self.state, Some(self.id)).into())
     }
@@ -83,7 +86,7 @@ impl<'a> SampleRun<'a> {
         let known = self.references.and_then(|references| references.inputs[index].as_deref());
         let encoded = self.inputs[index].get_or_init(|| {
             let function = format!("input_encoder::{}", encoder.name);
-            guarded(&function, || (encoder.encode)(sample))
+            guarded(&function, || (encoder.encode)(sample, self.place()))
                 .and_then(|xs| self.verified(&function, xs, declared.as_deref(), known))
                 .map_err(|violation| self.failure(violation))
         });
@@ -95,7 +98,7 @@ impl<'a> SampleRun<'a> {
         let known = self.references.and_then(|references| references.ground_truths[index].as_deref());
         let encoded = self.ground_truths[index].get_or_init(|| {
             let function = format!("gt_encoder::{}", encoder.name);
-            guarded(&function, || (encoder.encode)(sample))
+            guarded(&function, || (encoder.encode)(sample, self.place()))
                 .and_then(|xs| self.verified(&function, xs, None, known))
                 .map_err(|violation| self.failure(violation))
         });
@@ -136,18 +139,18 @@ impl<'a> SampleRun<'a> {
     fn metadata(&self, function: &Function, sample: &AnySample) -> Result<Observation, Violation> {
         let handler = &self.registry.metadata[function.index];
         let name = function.to_string();
-        let metadata: Metadata = guarded(&name, || (handler.compute)(sample))?;
+        let metadata: Metadata = guarded(&name, || (handler.compute)(sample, self.place()))?;
         let columns = metadata.into_columns(&handler.name);
         let known = self.references.and_then(|references| references.metadata[function.index].as_deref());
         match known {
-            None => known_types(&name, handler.declared, &columns)?,
+            None => known_types(&name, handler.declared.as_ref(), &columns)?,
             Some(known) => {
                 let reference = self.references.map_or("", |references| &references.sample);
                 agrees_with(&name, reference, known, &columns)?;
             }
         }
         let columns = columns.into_iter().map(|(name, value)| {
-            let column_type = value.column_type().or(handler.declared);
+            let column_type = value.column_type().or_else(|| declared_type(&handler.name, handler.declared.as_ref(), &name));
             Column { name, shape: vec![1], value: Value::Metadata(value, column_type) }
         });
         Ok(Observation { columns: columns.collect() })
@@ -171,6 +174,7 @@ impl<'a> SampleRun<'a> {
                     .position(|encoder| &encoder.name == name)
                     .and_then(|index| self.ground_truth(index, sample).ok().cloned())
                     .ok_or_else(|| format!("gt_encoder::{name}"))?,
+                Source::Wired => return Err("the integration test feeds it, which".to_owned()),
                 Source::Prediction(name) => stand_in(registry, name).ok_or_else(|| format!("prediction::{name}"))?,
             };
             if batched { xs.unsqueeze(0).map_err(|error| error.to_string()) } else { Ok(xs) }
@@ -185,13 +189,20 @@ impl<'a> SampleRun<'a> {
         let compute = match function.kind {
             FunctionKind::Visualizer => {
                 let visualizer = &registry.visualizers[function.index];
-                let payload = guarded(&name, || (visualizer.compute)(&tensors))?;
+                let payload = guarded(&name, || (visualizer.compute)(&tensors, self.place()))?;
                 return Ok(visual_column(function, &payload));
             }
             FunctionKind::Loss => &registry.losses[function.index].compute,
-            _ => &registry.metrics[function.index].compute,
+            _ => {
+                let metric = &registry.metrics[function.index];
+                let result = guarded(&name, || (metric.compute)(&tensors, self.place()))?;
+                return Ok(match result {
+                    MetricResult::Single(SingleMetric::Values(values)) => encoder_column(function, &values),
+                    _ => Observation::default(),
+                });
+            }
         };
-        let result = guarded(&name, || compute(&tensors))?;
+        let result = guarded(&name, || compute(&tensors, self.place()))?;
         if !matches!(result.dims(), [] | [1]) {
             let expected = "one value for each sample: shape [1] for a batch of one";
             return Err(Violation::new(Code::WrongShape, name, expected, format!("{:?}", result.dims())));
@@ -236,16 +247,25 @@ fn visual_column(function: &Function, payload: &Visualization) -> Observation {
 /// The first training sample must show every column's type, unless it is declared.
 fn known_types(
     function: &str,
-    declared: Option<MetadataType>,
+    declared: Option<&MetadataTypes>,
     columns: &[(String, MetadataValue)],
 ) -> Result<(), Violation> {
-    match columns.iter().find(|(_, value)| value.column_type().or(declared).is_none()) {
+    let handler = function.trim_start_matches("metadata::");
+    let typed = |(name, value): &&(String, MetadataValue)| {
+        value.column_type().or_else(|| declared_type(handler, declared, name)).is_none()
+    };
+    match columns.iter().find(typed) {
         None => Ok(()),
         Some((column, _)) => {
             let expected = "a value on the first training sample, or a declared type";
             Err(Violation::new(Code::MetadataType, function, expected, format!("column {column} absent")))
         }
     }
+}
+
+fn declared_type(handler: &str, declared: Option<&MetadataTypes>, column: &str) -> Option<MetadataType> {
+    let key = column.strip_prefix(handler).and_then(|rest| rest.strip_prefix('_'));
+    declared.and_then(|types| types.of(if column == handler { None } else { key }))
 }
 
 fn agrees_with(

@@ -25,7 +25,13 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn start(registry: &'a Registry) -> Self {
-        let (subsets, violations) = registry.preprocess();
+        let (subsets, violations) = match registry.prepare() {
+            Err(violation) => (Vec::new(), vec![violation]),
+            Ok(prepared) => {
+                let violations = prepared.violations();
+                (prepared.subsets.into_iter().filter(|subset| !subset.is_empty()).collect(), violations)
+            }
+        };
         let preprocess_failures = violations.into_iter().map(Failure::from).collect();
         let functions = Function::all(registry);
         Self { registry, functions, subsets, preprocess_failures, references: OnceLock::new() }

@@ -30,6 +30,26 @@ pub trait Dataset: Send + Sync + 'static {
     /// Anything that prevents loading; the check reports it as `BND-201` with the sample's id.
     fn load(&self, id: &SampleId, state: DataState) -> HandlerResult<Self::Sample>;
 
+    /// Loads samples that `preprocess` listed as one group, in the order of `ids`; part of a group when only that is asked for.
+    ///
+    /// The default loads them one by one. Data sets with many samples in a file read the file once here.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`]; `BND-212` when the number of samples is not that of the ids.
+    fn load_group(&self, ids: &[SampleId], state: DataState) -> HandlerResult<Vec<Self::Sample>> {
+        ids.iter().map(|id| self.load(id, state)).collect()
+    }
+
+    /// Lists samples without ground truth, when `preprocess` lists none (Tensorleap: `unlabeled_preprocess`).
+    ///
+    /// The subset's state is taken to be unlabeled.
+    ///
+    /// # Errors
+    /// As [`Dataset::preprocess`].
+    fn unlabeled_preprocess(&self) -> HandlerResult<Option<Subset>> {
+        Ok(None)
+    }
+
     /// Facts that help to find a sample again (its file, the patient it is of), as name and value. They become columns of
     /// the evaluation's table and are no part of the contract's metadata. Names must be the same for all samples.
     fn attributes(&self, _id: &SampleId, _state: DataState) -> Vec<(String, String)> {

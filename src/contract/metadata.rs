@@ -16,6 +16,60 @@ pub enum MetadataType {
     Boolean,
 }
 
+impl MetadataType {
+    /// The contract's spelling: `float`, `string`, `int`, `boolean`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::String => "string",
+            Self::Int => "int",
+            Self::Boolean => "boolean",
+        }
+    }
+
+    /// What stands for an absent value of this type when metadata are delivered: -1, `"None"`, -1, false.
+    pub fn default_value(self) -> MetadataValue {
+        match self {
+            Self::Float => MetadataValue::Float(-1.0),
+            Self::String => MetadataValue::Text("None".to_owned()),
+            Self::Int => MetadataValue::Int(-1),
+            Self::Boolean => MetadataValue::Bool(false),
+        }
+    }
+}
+
+/// The declared type of a metadata function's columns: one for all, or one for each key of a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MetadataTypes {
+    /// The type of a single value.
+    Scalar(MetadataType),
+    /// Key and type of a map's values.
+    Map(Vec<(String, MetadataType)>),
+}
+
+impl MetadataTypes {
+    /// The type declared for a key of a map, or for the single value (`None`).
+    pub fn of(&self, key: Option<&str>) -> Option<MetadataType> {
+        match (self, key) {
+            (Self::Scalar(one), None) => Some(*one),
+            (Self::Map(types), Some(key)) => types.iter().find(|(name, _)| name == key).map(|(_, one)| *one),
+            _ => None,
+        }
+    }
+}
+
+impl From<MetadataType> for MetadataTypes {
+    fn from(one: MetadataType) -> Self {
+        Self::Scalar(one)
+    }
+}
+
+impl<const N: usize> From<[(&str, MetadataType); N]> for MetadataTypes {
+    fn from(types: [(&str, MetadataType); N]) -> Self {
+        Self::Map(types.into_iter().map(|(key, one)| (key.to_owned(), one)).collect())
+    }
+}
+
 /// One fact about one sample.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MetadataValue {
@@ -38,6 +92,39 @@ impl MetadataValue {
             Self::Int(_) | Self::Float(_) => Some(MetadataType::Float),
             Self::Bool(_) => Some(MetadataType::Boolean),
             Self::Text(_) => Some(MetadataType::String),
+            Self::Absent => None,
+        }
+    }
+
+    /// The value as a column of `column_type` delivers it, and whether it stands for an absent one.
+    ///
+    /// Absent and non-finite values become [`MetadataType::default_value`], as do texts that are no number in a number's
+    /// column; any text but the empty one is true.
+    pub fn delivered(&self, column_type: MetadataType) -> (Self, bool) {
+        if self.is_absent() {
+            return (column_type.default_value(), true);
+        }
+        let converted = match column_type {
+            MetadataType::Float => self.as_f64().map(Self::Float),
+            MetadataType::Int => self.as_f64().map(|value| Self::Int(value.trunc() as i64)),
+            MetadataType::String => Some(Self::Text(self.to_string())),
+            MetadataType::Boolean => Some(Self::Bool(match self {
+                Self::Int(value) => *value != 0,
+                Self::Float(value) => *value != 0.0,
+                Self::Bool(value) => *value,
+                Self::Text(text) => !text.is_empty(),
+                Self::Absent => false,
+            })),
+        };
+        converted.map_or_else(|| (column_type.default_value(), true), |value| (value, false))
+    }
+
+    fn as_f64(&self) -> Option<f64> {
+        match self {
+            Self::Int(value) => Some(*value as f64),
+            Self::Float(value) => Some(*value),
+            Self::Bool(value) => Some(f64::from(u8::from(*value))),
+            Self::Text(text) => text.trim().parse().ok(),
             Self::Absent => None,
         }
     }

@@ -4,18 +4,37 @@
 //! functions into [`Metadata`], visualizers into payloads such as [`LeapHorizontalBar`]. Losses, metrics and visualizers
 //! say by [`Argument`]s what they read. A broken rule is a [`Violation`] with a stable [`Code`].
 
+mod autoregressive;
+mod code;
+mod configuration;
 mod dataset;
+mod graph;
+mod instances;
+mod latent;
 mod metadata;
+mod metric;
+mod model;
 mod sample;
+mod simulation;
 mod state;
 mod violation;
 mod visual;
 mod wiring;
 
+pub use autoregressive::{Chain, ChainMetric, LatentSpaceAggregation, NamedTensors, Step};
+pub use code::Code;
+pub use configuration::{AnalysisConfiguration, CustomLayer};
 pub use dataset::{Dataset, HandlerResult, IntoTensor};
-pub use metadata::{Metadata, MetadataType, MetadataValue};
+pub use graph::{NodeConnection, NodeMapping, NodeType};
+pub use instances::ElementInstance;
+pub use latent::{ComputedAt, LatentSpaceOptions, LatentSpaceReduction};
+pub use metadata::{Metadata, MetadataType, MetadataTypes, MetadataValue};
+pub use metric::{ConfusionMatrixElement, MetricResult, SingleMetric};
+pub use model::{LeapModel, ModelInput};
 pub use sample::{SampleId, Subset};
+pub(crate) use simulation::broken as broken_simulation;
+pub use simulation::{SimulationArguments, SimulationBounds, SimulationValue};
 pub use state::DataState;
-pub use violation::{Code, Violation};
+pub use violation::Violation;
 pub use visual::{LeapDataType, LeapHorizontalBar, LeapImage, Visual, Visualization};
-pub use wiring::{Argument, MetricDirection, Source, ground_truth, input, prediction};
+pub use wiring::{Argument, ComputeInsights, MetricDirection, MetricDirections, Source, argument, ground_truth, input, prediction};

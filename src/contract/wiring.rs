@@ -18,6 +18,8 @@ pub enum Source {
     GroundTruth(String),
     /// The model's output for a prediction type.
     Prediction(String),
+    /// Whatever the integration test passes; the function is run there and nowhere else.
+    Wired,
 }
 
 /// One argument of a loss, metric or visualizer: its name and what it is fed from.
@@ -44,6 +46,13 @@ impl Argument {
     }
 }
 
+/// An argument called `name` that is fed in the integration test only.
+///
+/// For functions that are used several times on different things, such as a bar chart of truth and of prediction.
+pub fn argument(name: impl Into<String>) -> Argument {
+    Argument { name: name.into(), source: Source::Wired }
+}
+
 /// An argument fed from the input encoder called `name`.
 pub fn input(name: impl Into<String>) -> Argument {
     let name = name.into();
@@ -61,3 +70,8 @@ pub fn prediction(name: impl Into<String>) -> Argument {
     let name = name.into();
     Argument { source: Source::Prediction(name.clone()), name }
 }
+#[derive(Debug, Clone)]
+pub enum MetricDirections { Single(MetricDirection), Map(Vec<(String, MetricDirection)>) }
+impl From<MetricDirection> for MetricDirections { fn from(d: MetricDirection) -> Self { Self::Single(d) } }
+#[derive(Debug, Clone)]
+pub enum ComputeInsights { All(bool), Map(Vec<(String, bool)>) }

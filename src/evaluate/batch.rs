@@ -5,8 +5,8 @@ use super::layout::Layout;
 use super::sample::Loaded;
 use super::scored::Scored;
 use super::{Plan, Run, SampleFailure, SampleRow};
-use crate::binder::EncodedSample;
-use crate::contract::{DataState, SampleId};
+use crate::binder::{EncodedSample, Place};
+use crate::contract::{DataState, MetricResult, SampleId, SingleMetric};
 use crate::metrics::arg_max;
 use crate::model::softmax;
 use crate::{Error, Result};
@@ -62,7 +62,13 @@ impl Plan<'_> {
             .collect();
         let metrics = self.binder.metrics.iter();
         let metrics: Vec<_> = metrics
-            .map(|metric| scored.values("metric", &metric.name, &metric.arguments, &metric.compute, &mut run.failures))
+            .map(|metric| {
+                let compute = |tensors: &[&Tensor], place: Place<'_>| match (metric.compute)(tensors, place)? {
+                    MetricResult::Single(SingleMetric::Values(values)) => Ok(values),
+                    _ => Err("a single value for each sample was expected".into()),
+                };
+                scored.values("metric", &metric.name, &metric.arguments, &compute, &mut run.failures)
+            })
             .collect();
         let of = |values: &[Vec<Option<f32>>], index: usize| values.iter().map(|values| values[index]).collect();
         for (index, ((sample, probabilities), latent)) in

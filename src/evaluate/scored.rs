@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::SampleFailure;
-use crate::binder::{Registry, guarded};
+use crate::binder::{Place, Registry, guarded};
 use crate::contract::{Argument, Code, DataState, HandlerResult, SampleId, Source, Violation};
 
 /// A batch with the model's answer, as losses and metrics read it: batched tensors on the CPU.
@@ -27,14 +27,15 @@ impl Scored<'_> {
         kind: &str,
         name: &str,
         arguments: &[Argument],
-        compute: &dyn Fn(&[&Tensor]) -> HandlerResult<Tensor>,
+        compute: &dyn Fn(&[&Tensor], Place<'_>) -> HandlerResult<Tensor>,
         failures: &mut Vec<SampleFailure>,
     ) -> Vec<Option<f32>> {
         let name = format!("{kind}::{name}");
         // Unlabeled samples have no ground truth to compute a loss from.
         let tensors: Option<Vec<&Tensor>> = arguments.iter().map(|argument| self.tensor(argument)).collect();
         let Some(tensors) = tensors else { return vec![None; self.ids.len()] };
-        if let Ok(values) = run(&name, &tensors, self.ids.len(), compute) {
+        let place = |ids| Place { state: self.state, ids };
+        if let Ok(values) = run(&name, &tensors, place(&self.ids), compute) {
             return values.into_iter().map(Some).collect();
         }
         let ids = self.ids.iter().enumerate();
@@ -42,7 +43,7 @@ impl Scored<'_> {
             let value = guarded(&name, || {
                 Ok(tensors.iter().map(|xs| xs.narrow(0, index, 1)).collect::<candle_core::Result<Vec<_>>>()?)
             })
-            .and_then(|alone| run(&name, &alone.iter().collect::<Vec<_>>(), 1, compute));
+            .and_then(|alone| run(&name, &alone.iter().collect::<Vec<_>>(), place(std::slice::from_ref(id)), compute));
             match value {
                 Ok(values) => values.first().copied(),
                 Err(violation) => {
@@ -62,6 +63,7 @@ impl Scored<'_> {
                 self.ground_truths.get(binder.ground_truths.iter().position(|f| &f.name == name)?)
             }
             Source::Prediction(_) => Some(&self.prediction),
+            Source::Wired => None,
         }
     }
 }
@@ -69,13 +71,14 @@ impl Scored<'_> {
 fn run(
     name: &str,
     tensors: &[&Tensor],
-    samples: usize,
-    compute: &dyn Fn(&[&Tensor]) -> HandlerResult<Tensor>,
+    place: Place<'_>,
+    compute: &dyn Fn(&[&Tensor], Place<'_>) -> HandlerResult<Tensor>,
 ) -> Result<Vec<f32>, Violation> {
     let values = guarded(name, || {
-        let values = compute(tensors)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        let values = compute(tensors, place)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
         Ok(values.flatten_all()?.to_vec1::<f32>()?)
     })?;
+    let samples = place.ids.len();
     if values.len() == samples {
         return Ok(values);
     }

@@ -4,6 +4,7 @@ use candle_core::{D, DType, Tensor};
 
 use crate::contract::HandlerResult;
 
+pub(crate) const NAMES: [&str; 6] = ["MeanSquaredError","MeanSquaredLogarithmicError","MeanAbsoluteError","MeanAbsolutePercentageError","CategoricalCrossentropy","BinaryCrossentropy"];
 /// code_loader's clipping constant; probabilities are kept inside `[EPSILON, 1 - EPSILON]`.
 const EPSILON: f64 = 1e-7;
 
