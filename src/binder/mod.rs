@@ -1,8 +1,9 @@
-//! Registration: the typed builder, its rules, and the built-in losses.
+//! Registration: the typed builder, its rules, and the built-in losses and metrics.
 
 mod builder;
+mod builtin;
+mod float16;
 mod guard;
-pub mod losses;
 mod preprocess;
 mod registry;
 mod rules;
@@ -13,6 +14,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 pub use builder::BinderBuilder;
+pub use builtin::{losses, metrics};
+pub use float16::engine_float16;
 pub(crate) use guard::guarded;
 pub(crate) use registry::AnySample;
 pub use registry::{

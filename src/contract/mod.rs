@@ -5,7 +5,9 @@
 //! say by [`Argument`]s what they read. A broken rule is a [`Violation`] with a stable [`Code`].
 
 mod dataset;
+mod directions;
 mod metadata;
+mod metric;
 mod sample;
 mod state;
 mod violation;
@@ -13,7 +15,9 @@ mod visual;
 mod wiring;
 
 pub use dataset::{Dataset, HandlerResult, IntoTensor};
+pub use directions::{ComputeInsights, MetricDirections, ResolvedDirections, check_insights, resolve_directions};
 pub use metadata::{Metadata, MetadataType, MetadataValue};
+pub use metric::{ConfusionMatrixElement, ConfusionMatrixValue, MetricResult, SingleMetric, validate_loss};
 pub use sample::{SampleId, Subset};
 pub use state::DataState;
 pub use violation::{Code, Violation};

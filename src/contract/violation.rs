@@ -130,11 +130,15 @@ pub enum Code {
     VisualizerPayload,
     /// A metadata map has other keys than on the first training sample.
     MetadataKeys,
+    /// A metric's result, or what was declared about its keys, breaks the contract's rules.
+    MetricResult,
+    /// A loss's result has two or more axes.
+    LossResult,
 }
 
 impl Code {
     /// Every code, in numeric order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::DuplicateName,
         Self::EmptyName,
         Self::ChannelDim,
@@ -157,6 +161,8 @@ impl Code {
         Self::MetadataType,
         Self::VisualizerPayload,
         Self::MetadataKeys,
+        Self::MetricResult,
+        Self::LossResult,
     ];
 
     /// The stable code, for example `BND-001`.
@@ -184,6 +190,8 @@ impl Code {
             Self::MetadataType => "BND-207",
             Self::VisualizerPayload => "BND-208",
             Self::MetadataKeys => "BND-209",
+            Self::MetricResult => "BND-210",
+            Self::LossResult => "BND-211",
         }
     }
 
@@ -217,6 +225,12 @@ impl Code {
             Self::VisualizerPayload => "build the payload as its type documents",
             Self::MetadataKeys => {
                 "return the same keys in the same order for every sample, with an absent value where unknown"
+            }
+            Self::MetricResult => {
+                "return one value for each sample, and declare directions and insights only for keys that are returned"
+            }
+            Self::LossResult => {
+                "reduce the loss to one value for each sample, for example with `mean` over the last axis"
             }
         }
     }
