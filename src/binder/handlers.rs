@@ -4,9 +4,9 @@ use std::fmt;
 use candle_core::Tensor;
 
 use crate::contract::{
-    Argument, ChainMetric, ComputeInsights, ComputedAt, DataState, ElementInstance, HandlerResult, LatentSpaceAggregation,
-    LatentSpaceOptions, LeapDataType, Metadata, MetadataType, MetadataTypes, MetricDirections, MetricResult,
-    NamedTensors, SampleId, SimulationArguments, SimulationBounds, Subset, Visualization,
+    Argument, ChainMetric, ComputeInsights, ComputedAt, DataState, ElementInstance, HandlerResult,
+    LatentSpaceAggregation, LatentSpaceOptions, LeapDataType, Metadata, MetadataType, MetadataTypes, MetricDirections,
+    MetricResult, NamedTensors, SampleId, SimulationArguments, SimulationBounds, Subset, Visualization,
 };
 use crate::imaging::ImageSpec;
 
@@ -25,8 +25,7 @@ pub(crate) type InstanceFn<T> = Box<dyn Fn(&AnySample, usize) -> HandlerResult<T
 pub(crate) type TensorsFn<T> = Box<dyn Fn(&[&Tensor], Place<'_>) -> HandlerResult<T> + Send + Sync>;
 pub(crate) type PredictionsFn<T> = Box<dyn Fn(&AnySample, &NamedTensors) -> HandlerResult<T> + Send + Sync>;
 pub(crate) type HeatmapFn = Box<dyn Fn(&[&Tensor], &NamedTensors) -> HandlerResult<Tensor> + Send + Sync>;
-pub(crate) type SimulateFn =
-    Box<dyn Fn(&SimulationArguments) -> HandlerResult<Vec<Box<AnySample>>> + Send + Sync>;
+pub(crate) type SimulateFn = Box<dyn Fn(&SimulationArguments) -> HandlerResult<Vec<Box<AnySample>>> + Send + Sync>;
 
 /// [`crate::contract::Dataset`] without its sample type.
 pub(crate) trait AnyDataset: Send + Sync {
@@ -233,8 +232,16 @@ macro_rules! debug_by_name {
 }
 
 debug_by_name!(
-    InputEncoder, GroundTruthEncoder, MetadataFunction, Loss, Metric, InstanceMetric, Visualizer, LatentSpace,
-    FalsePositives, Simulation
+    InputEncoder,
+    GroundTruthEncoder,
+    MetadataFunction,
+    Loss,
+    Metric,
+    InstanceMetric,
+    Visualizer,
+    LatentSpace,
+    FalsePositives,
+    Simulation
 );
 
 impl fmt::Debug for Instances {

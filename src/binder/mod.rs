@@ -2,6 +2,7 @@
 
 mod builder;
 mod builtin;
+mod float16;
 pub mod flow;
 mod guard;
 mod handlers;
@@ -15,13 +16,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 pub use builder::{Autoregressive, BinderBuilder, InputOptions, MetricOptions, SamplePreprocessResponse};
-pub use builtin::losses;
 pub(crate) use builtin::metadata::instance_extra;
+pub use builtin::{losses, metrics};
+pub use float16::engine_float16;
 pub(crate) use guard::guarded;
 pub(crate) use handlers::{AnySample, AnyState, ChainRef, LatentSpaceFn, Place};
 pub use handlers::{
-    AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric, Instances,
-    LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
+    AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric,
+    Instances, LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
 };
 pub(crate) use preprocess::Prepared;
 pub use registry::Registry;

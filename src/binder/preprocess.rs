@@ -80,7 +80,8 @@ impl Registry {
         subsets.sort_by_key(|subset| subset.state);
         if subsets.iter().any(Subset::is_grouped) && !subsets.iter().all(Subset::is_grouped) {
             let kind = |subset: &Subset| if subset.is_grouped() { "grouped" } else { "flat" };
-            let kinds: Vec<String> = subsets.iter().map(|subset| format!("{} {}", subset.state, kind(subset))).collect();
+            let kinds: Vec<String> =
+                subsets.iter().map(|subset| format!("{} {}", subset.state, kind(subset))).collect();
             return Err(broken(Code::MixedGrouping, "subsets that are all grouped or all flat", kinds.join(", ")));
         }
         self.with_instances(subsets)
@@ -102,7 +103,8 @@ impl Registry {
             for id in &subset.sample_ids {
                 let on = |violation: Violation| violation.on(subset.state, Some(id));
                 let place = Place { state: subset.state, ids: std::slice::from_ref(id) };
-                let sample = guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
+                let sample =
+                    guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
                 let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
                 rows.extend((0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into() }));
                 if !probed && count > 0 {

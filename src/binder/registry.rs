@@ -5,8 +5,7 @@ use candle_core::Tensor;
 use super::flow::{IntegrationBody, LoadModel};
 use super::handlers::{
     AnyDataset, AutoregressiveFunctions, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric, Instances,
-    LatentSpace, Loss, MetadataFunction, Metric, PredictionType, SampleFn,
-    Simulation, Visualizer,
+    LatentSpace, Loss, MetadataFunction, Metric, PredictionType, SampleFn, Simulation, Visualizer,
 };
 use crate::contract::{AnalysisConfiguration, CustomLayer};
 

@@ -52,9 +52,9 @@ fn names(registry: &Registry) -> Result<(), Violation> {
     unique("metadata", "Metadata", &[], registry.metadata.iter().map(|f| &*f.name))?;
     unique("prediction", "Prediction", &[], registry.predictions.iter().map(|f| &*f.name))?;
     let own = registry.losses.iter().map(|f| &*f.name).chain(losses);
-    unique("loss", "Custom loss", &builtin::losses::NAMES, own)?;
+    unique("loss", "Custom loss", &builtin::losses::BUILTIN.map(|f| f.name), own)?;
     let own = registry.metrics.iter().map(|f| &*f.name).chain(metrics);
-    unique("metric", "Metric", &builtin::metrics::NAMES, own)?;
+    unique("metric", "Metric", &builtin::metrics::BUILTIN.map(|f| f.name), own)?;
     unique("instance_metric", "Instance metric", &[], registry.instance_metrics.iter().map(|f| &*f.name))?;
     let own = registry.visualizers.iter().map(|f| &*f.name).chain(visualizers);
     unique("visualizer", "Visualizer", &builtin::visualizers::NAMES, own)?;
@@ -91,12 +91,22 @@ fn slots(registry: &Registry) -> Result<(), Violation> {
         }
         if let Some(index) = input.model_input_index.filter(|index| *index >= MAX_SLOTS) {
             let expected = format!("a model_input_index from 0 to {}", MAX_SLOTS - 1);
-            return Err(Violation::new(Code::InputIndex, function, expected, format!("{index}, which is Input{index}")));
+            return Err(Violation::new(
+                Code::InputIndex,
+                function,
+                expected,
+                format!("{index}, which is Input{index}"),
+            ));
         }
     }
     if let Some(eleventh) = registry.predictions.get(MAX_SLOTS) {
         let (function, expected) = (format!("prediction::{}", eleventh.name), "at most 10 prediction types");
-        return Err(Violation::new(Code::PredictionLimit, function, expected, format!("one more, Prediction{MAX_SLOTS}")));
+        return Err(Violation::new(
+            Code::PredictionLimit,
+            function,
+            expected,
+            format!("one more, Prediction{MAX_SLOTS}"),
+        ));
     }
     Ok(())
 }

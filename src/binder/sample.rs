@@ -1,8 +1,8 @@
 use candle_core::Tensor;
 
+use super::guarded;
 use super::handlers::{AnySample, LatentSpaceFn, Place};
 use super::registry::Registry;
-use super::guarded;
 use crate::contract::{DataState, MetadataValue, SampleId, Subset, Violation, Visualization};
 use crate::{Error, Result};
 
@@ -49,7 +49,8 @@ impl Registry {
         }
         let mut groups = Vec::new();
         for id in ids {
-            let mut having = subset.groups().enumerate().filter(|(_, group)| group.contains(id)).map(|(place, _)| place);
+            let mut having =
+                subset.groups().enumerate().filter(|(_, group)| group.contains(id)).map(|(place, _)| place);
             let group = having.next().ok_or_else(|| wrong("ids of the subset", format!("unknown id {id}")))?;
             if having.next().is_some() {
                 return Err(wrong("ids of one group", format!("{id} in two groups")));

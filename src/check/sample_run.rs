@@ -6,7 +6,8 @@ use super::function::{Function, FunctionKind};
 use super::observation::{Column, Failure, Observation, TensorSummary, Value, Verdict};
 use crate::binder::{AnySample, Place, Registry, guarded};
 use crate::contract::{
-    Code, DataState, Metadata, MetadataType, MetadataTypes, MetadataValue, MetricResult, SampleId, SingleMetric, Source, Violation, Visualization,
+    Code, DataState, Metadata, MetadataType, MetadataTypes, MetadataValue, MetricResult, SampleId, SingleMetric,
+    Source, Violation, Visualization,
 };
 use crate::imaging::ImageSpec;
 
@@ -150,7 +151,8 @@ impl<'a> SampleRun<'a> {
             }
         }
         let columns = columns.into_iter().map(|(name, value)| {
-            let column_type = value.column_type().or_else(|| declared_type(&handler.name, handler.declared.as_ref(), &name));
+            let column_type =
+                value.column_type().or_else(|| declared_type(&handler.name, handler.declared.as_ref(), &name));
             Column { name, shape: vec![1], value: Value::Metadata(value, column_type) }
         });
         Ok(Observation { columns: columns.collect() })

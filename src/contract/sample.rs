@@ -111,8 +111,13 @@ impl Subset {
             sample_ids.extend(group.into_iter().map(Into::into));
             if sample_ids.len() == before {
                 let found = format!("none in group {place}");
-                return Err(Violation::new(Code::GroupRule, "preprocess", "a non-empty list of ids in each group", found)
-                    .on(state, None));
+                return Err(Violation::new(
+                    Code::GroupRule,
+                    "preprocess",
+                    "a non-empty list of ids in each group",
+                    found,
+                )
+                .on(state, None));
             }
             sizes.push(sample_ids.len() - before);
         }

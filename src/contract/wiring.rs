@@ -70,8 +70,3 @@ pub fn prediction(name: impl Into<String>) -> Argument {
     let name = name.into();
     Argument { source: Source::Prediction(name.clone()), name }
 }
-#[derive(Debug, Clone)]
-pub enum MetricDirections { Single(MetricDirection), Map(Vec<(String, MetricDirection)>) }
-impl From<MetricDirection> for MetricDirections { fn from(d: MetricDirection) -> Self { Self::Single(d) } }
-#[derive(Debug, Clone)]
-pub enum ComputeInsights { All(bool), Map(Vec<(String, bool)>) }

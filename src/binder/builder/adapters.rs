@@ -38,9 +38,7 @@ pub(super) fn known<S: Any>(sample: &AnySample) -> HandlerResult<&S> {
     sample.downcast_ref::<S>().ok_or_else(|| "the sample was loaded by another data set".into())
 }
 
-pub(super) fn over_sample<S: Any, T>(
-    compute: impl Fn(&S) -> HandlerResult<T> + Send + Sync + 'static,
-) -> SampleFn<T> {
+pub(super) fn over_sample<S: Any, T>(compute: impl Fn(&S) -> HandlerResult<T> + Send + Sync + 'static) -> SampleFn<T> {
     Box::new(move |sample, _| compute(known(sample)?))
 }
 

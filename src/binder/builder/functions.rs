@@ -5,7 +5,9 @@ use candle_core::Tensor;
 use super::adapters::{exactly, over_tensors};
 use super::{BinderBuilder, MetricOptions};
 use crate::binder::handlers::{InstanceMetric, Loss, Metric, Place, Visualizer};
-use crate::contract::{Argument, DataState, Dataset, HandlerResult, IntoTensor, MetricResult, NamedTensors, SampleId, Visual};
+use crate::contract::{
+    Argument, DataState, Dataset, HandlerResult, IntoTensor, MetricResult, NamedTensors, SampleId, Visual,
+};
 
 /// Which samples a loss, metric or visualizer is run on, for functions that want to know (Tensorleap's class of that name).
 #[derive(Debug)]

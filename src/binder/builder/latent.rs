@@ -15,7 +15,13 @@ impl<D: Dataset> BinderBuilder<D> {
         options: LatentSpaceOptions,
         compute: impl Fn(&D::Sample) -> HandlerResult<T> + Send + Sync + 'static,
     ) -> Self {
-        self.register(name.into(), ComputedAt::Dataset, options, Vec::new(), LatentSpaceFn::Dataset(over_tensor(compute)))
+        self.register(
+            name.into(),
+            ComputedAt::Dataset,
+            options,
+            Vec::new(),
+            LatentSpaceFn::Dataset(over_tensor(compute)),
+        )
     }
 
     /// Registers a latent space that is computed from the model's inputs and outputs: batched tensors in, `(n, width)` out.
@@ -56,7 +62,14 @@ impl<D: Dataset> BinderBuilder<D> {
         compute: LatentSpaceFn,
     ) -> Self {
         let instance_aware = matches!(compute, LatentSpaceFn::Instance(_));
-        self.registry.latent_spaces.push(LatentSpace { name, computed_at, instance_aware, arguments, options, compute });
+        self.registry.latent_spaces.push(LatentSpace {
+            name,
+            computed_at,
+            instance_aware,
+            arguments,
+            options,
+            compute,
+        });
         self
     }
 }

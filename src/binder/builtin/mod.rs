@@ -2,6 +2,12 @@
 
 pub mod losses;
 pub(crate) mod metadata;
-pub mod metrics { pub(crate) const NAMES: [&str; 8] = ["MeanSquaredError","MeanSquaredLogarithmicError","MeanAbsoluteError","MeanAbsolutePercentageError","Accuracy","ConfusionMatrixClassification","CategoricalCrossentropy","BinaryCrossentropy"]; }
-pub mod visualizers { pub(crate) const NAMES: [&str; 8] = ["Image", "Video", "Graph", "RawData", "HorizontalBar", "Text", "ImageMask", "TextMask"]; }
+pub mod metrics;
+mod rows;
+pub mod visualizers {
+    pub(crate) const NAMES: [&str; 8] =
+        ["Image", "Video", "Graph", "RawData", "HorizontalBar", "Text", "ImageMask", "TextMask"];
+}
 
+/// The argument names of every built-in loss and metric, in the order in which they are passed.
+const ARGUMENTS: [&str; 2] = ["ground_truth", "prediction"];

@@ -7,4 +7,6 @@ pub(crate) type LoadModel = Box<dyn Fn() -> HandlerResult<Box<dyn LeapModel>> + 
 pub(crate) type IntegrationBody = Box<dyn Fn(&mut Flow<'_>) -> Result<()> + Send + Sync>;
 /// What an integration test calls the binder's functions through.
 #[derive(Debug)]
-pub struct Flow<'a> { _p: std::marker::PhantomData<&'a ()> }
+pub struct Flow<'a> {
+    _p: std::marker::PhantomData<&'a ()>,
+}
