@@ -17,5 +17,9 @@ pub use metadata::{Metadata, MetadataType, MetadataValue};
 pub use sample::{SampleId, Subset};
 pub use state::DataState;
 pub use violation::{Code, Violation};
-pub use visual::{LeapDataType, LeapHorizontalBar, LeapImage, Visual, Visualization};
+pub use visual::{
+    AudioVisual, BoundingBox, BoundingBox3D, LeapAudio, LeapDataType, LeapGraph, LeapHorizontalBar, LeapImage,
+    LeapImageMask, LeapImageWithBBox, LeapImageWithHeatmap, LeapPointCloud, LeapText, LeapTextMask, LeapVideo, Visual,
+    Visualization,
+};
 pub use wiring::{Argument, MetricDirection, Source, ground_truth, input, prediction};
