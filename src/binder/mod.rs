@@ -1,6 +1,7 @@
 //! Registration: the typed builder, its rules, and the built-in losses.
 
 mod builder;
+pub mod builtin;
 mod guard;
 pub mod losses;
 mod preprocess;

@@ -1,0 +1,3 @@
+//! What code_loader registers for every binder.
+
+pub mod visualizers;
