@@ -73,7 +73,8 @@ type Calls = Vec<crate::binder::StepResult>;
 
 /// Two equal first calls, by the rules of a first call.
 fn alike(_: &AutoregressiveFunctions, mut calls: Calls) -> Result<NamedTensors, Violation> {
-    let broken = |expected: &str, found: String| Err(Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found));
+    let broken =
+        |expected: &str, found: String| Err(Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found));
     let (Some((again, state_again)), Some((once, state))) = (calls.pop(), calls.pop()) else {
         return broken("two calls", "fewer".to_owned());
     };
@@ -106,9 +107,8 @@ fn alike(_: &AutoregressiveFunctions, mut calls: Calls) -> Result<NamedTensors, 
 
 fn agree(before: (&str, &NamedTensors), now: (&str, &NamedTensors)) -> Result<(), Violation> {
     let names = |inputs: &NamedTensors| inputs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    let broken = |expected: String, found: String| {
-        Err(Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found))
-    };
+    let broken =
+        |expected: String, found: String| Err(Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found));
     let (known, found) = (names(before.1), names(now.1));
     let sorted = |mut names: Vec<String>| {
         names.sort();

@@ -20,7 +20,9 @@ impl<'a> FirstSamples<'a> {
                     let first = samples.map(|samples| samples.into_iter().next());
                     match first {
                         Ok(Some(sample)) => Ok(sample),
-                        Ok(None) => Err(Violation::new(Code::GroupSize, "load_group", "one sample for each id", "none")),
+                        Ok(None) => {
+                            Err(Violation::new(Code::GroupSize, "load_group", "one sample for each id", "none"))
+                        }
                         Err(violation) => Err(violation.on(subset.state, Some(id))),
                     }
                 }
@@ -31,11 +33,9 @@ impl<'a> FirstSamples<'a> {
     }
 
     /// Each subset with its first sample, or why there is none.
-    pub(super) fn iter(
-        &self,
-    ) -> impl Iterator<Item = (Place<'a>, Result<&AnySample, &Violation>)> {
-        self.subsets.iter().map(|(state, ids, sample)| {
-            (Place { state: *state, ids }, sample.as_ref().map(|sample| &**sample))
-        })
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Place<'a>, Result<&AnySample, &Violation>)> {
+        self.subsets
+            .iter()
+            .map(|(state, ids, sample)| (Place { state: *state, ids }, sample.as_ref().map(|sample| &**sample)))
     }
 }

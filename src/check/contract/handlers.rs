@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 
+use super::Outcome;
 use super::first::FirstSamples;
 use super::payload::{Payload, RawResult};
-use super::Outcome;
 use crate::binder::{AnySample, MetadataFunction, Place, Prepared, Registry, guarded, instance_extra};
 use crate::check::function::FunctionKind;
 use crate::check::observation::{Column, Observation, TensorSummary, Value, Verdict};
@@ -112,9 +112,8 @@ fn metadata_payloads(
             Ok(mut now) => {
                 subset.take(Verdict::Passed(metadata_observation(&now)));
                 // A failure on an earlier subset stays, whatever columns the later one has.
-                let (display, is_passed) = payloads.first().map_or_else(Default::default, |first| {
-                    (first.display.clone(), first.is_passed)
-                });
+                let (display, is_passed) =
+                    payloads.first().map_or_else(Default::default, |first| (first.display.clone(), first.is_passed));
                 if !display.is_empty() {
                     if now.is_empty() {
                         now.push(Payload::new(&*function.name));
@@ -211,7 +210,7 @@ pub(super) fn on_sample<T>(
     run: impl FnOnce(&AnySample) -> crate::contract::HandlerResult<T>,
 ) -> Result<T, Violation> {
     let id = place.ids.first().map(|id| id as _);
-    let sample = sample.map_err(|violation| violation.again(function).on(place.state, id))?;
+    let sample = sample.map_err(|violation| violation.again().on(place.state, id))?;
     guarded(function, || run(sample)).map_err(|violation| violation.on(place.state, id))
 }
 

@@ -31,7 +31,8 @@ fn empty_ground_truths(
         let expected = "an empty_ground_truth for every ground truth".to_owned();
         return broken(Code::InstanceRule, expected, format!("Missing for: {missing:?}"));
     }
-    let unknown: Vec<&str> = empty.iter().map(|(name, _)| &**name).filter(|name| !names().any(|n| n == *name)).collect();
+    let unknown: Vec<&str> =
+        empty.iter().map(|(name, _)| &**name).filter(|name| !names().any(|n| n == *name)).collect();
     if !unknown.is_empty() {
         let expected = format!("empty ground truths of {:?}", names().collect::<Vec<_>>());
         return broken(Code::InstanceRule, expected, format!("{unknown:?}, which do not match any"));

@@ -31,9 +31,8 @@ pub(super) fn model_computed(registry: &Registry, prepared: &Prepared) -> Option
         payload.fail("Errors", &violation);
         return Some(payload);
     }
-    let reads_truth = |space: &&LatentSpace| {
-        space.arguments.iter().any(|argument| matches!(argument.source, Source::GroundTruth(_)))
-    };
+    let reads_truth =
+        |space: &&LatentSpace| space.arguments.iter().any(|argument| matches!(argument.source, Source::GroundTruth(_)));
     let reading: Vec<&str> = registry.latent_spaces.iter().filter(reads_truth).map(|space| &*space.name).collect();
     let unlabeled = prepared.subsets.iter().any(|subset| subset.state == DataState::Unlabeled);
     if unlabeled && !reading.is_empty() {

@@ -95,7 +95,8 @@ fn integration_test(registry: &Registry, platform: bool) -> Payload {
     let payload = Payload::new("integration_test");
     if platform && registry.integration_test.is_none() {
         let found = "No integration test was found";
-        let missing = Violation::new(Code::IntegrationTestMissing, "integration_test", "one, as the platform wants", found);
+        let missing =
+            Violation::new(Code::IntegrationTestMissing, "integration_test", "one, as the platform wants", found);
         return payload.failed("Errors", &missing);
     }
     payload
