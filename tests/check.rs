@@ -160,7 +160,8 @@ fn good(sample: &Sample) -> HandlerResult<Tensor> {
 fn a_valid_binder_passes_every_listed_test() {
     let build = || without_image().input("image", good).build();
     assert!(failing(build).is_empty());
-    let names: Vec<String> = harness::trials(build, &CheckOptions::strict()).iter().map(|t| t.name().to_owned()).collect();
+    let names: Vec<String> =
+        harness::trials(build, &CheckOptions::strict()).iter().map(|t| t.name().to_owned()).collect();
     assert_eq!(names.len(), 2 + 3 * 10, "binder, preprocess, and ten functions on three subsets");
     assert_eq!(names[..5], ["binder", "preprocess", "load::training", "load::validation", "load::test"]);
     assert!(names.contains(&"gt_encoder::classes::validation".to_owned()));
