@@ -74,7 +74,7 @@ fn a_broken_sample_and_a_broken_rule_fail_their_own_tests_alone() {
         small()
             .input("bad", |n| Ok([n.1 as f32 + 0.5, if *n == (Training, 20) { f32::NAN } else { 0.5 }]))
             .metadata("same", |_| Ok("x"))
-            .loss("mean", [ground_truth("class"), prediction("class")], |[y, p]| Ok((y - p)?.sqr()?.mean_all()?))
+            .loss("mean", [ground_truth("class"), prediction("scores")], |[y, p]| Ok((y - p)?.sqr()?.mean_all()?))
     }
     let options = CheckOptions::thorough().samples(Samples::Every(10)).without(Rule::Slow);
     let expected = ["input_encoder::bad::training::t20", "loss::mean::loss", "metadata::same::constant"];

@@ -7,7 +7,7 @@ use super::*;
 type Compute = fn([&Tensor; 2]) -> HandlerResult<Tensor>;
 
 fn with(compute: Compute) -> BinderBuilder<Numbers> {
-    healthy().loss("bad", [ground_truth("class").named("y_true"), prediction("class").named("y_pred")], compute)
+    healthy().loss("bad", [ground_truth("class").named("y_true"), prediction("scores").named("y_pred")], compute)
 }
 
 fn told(compute: Compute) -> Vec<String> {
@@ -70,8 +70,8 @@ fn healthy_losses_and_what_cannot_be_told() {
     }
     let labels = super::healthy()
         .ground_truth("tags", |n| Ok([n.1 as f32 % 2.0, 1.0, 1.0]))
-        .prediction("tags", ["a", "b", "c"])
-        .loss("tags", [ground_truth("tags"), prediction("tags")], |[y, p]| builtin::binary_crossentropy(y, p));
+        .prediction("tag_scores", ["a", "b", "c"])
+        .loss("tags", [ground_truth("tags"), prediction("tag_scores")], |[y, p]| builtin::binary_crossentropy(y, p));
     assert_eq!(failures(&report(labels, &CheckOptions::default().with(Rule::Loss))), [""; 0], "independent labels");
     let other = super::healthy().loss("bright", [input("image")], |[xs]| Ok(xs.mean((1, 2, 3))?));
     let report = report(other, &CheckOptions::default().with(Rule::Loss));

@@ -78,9 +78,11 @@ fn loading(subsets: Vec<Subset>, load: fn(&Number) -> HandlerResult<()>) -> Bind
         .input("image", image)
         .ground_truth("class", |number| Ok(one_hot(number)))
         .metadata("number", |(_, number)| Ok(*number as i64))
-        .prediction("class", ["even", "odd"])
-        .loss("entropy", [ground_truth("class"), prediction("class")], |[y, p]| builtin::categorical_crossentropy(y, p))
-        .metric("sure", MetricDirection::Upward, [prediction("class")], |[p]| Ok(p.max(1)?))
+        .prediction("scores", ["even", "odd"])
+        .loss("entropy", [ground_truth("class"), prediction("scores")], |[y, p]| {
+            builtin::categorical_crossentropy(y, p)
+        })
+        .metric("sure", MetricDirection::Upward, [prediction("scores")], |[p]| Ok(p.max(1)?))
         .visualizer("picture", [input("image")], |[xs]| Ok(LeapImage::new((xs * 255.0)?)?))
 }
 

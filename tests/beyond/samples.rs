@@ -58,7 +58,7 @@ fn what_is_not_finite_is_counted_and_placed() {
         let failure = report.failures().next().unwrap();
         assert_eq!(failure.found, format!("1 of 16 that are not, the first {text} at flat index 13"));
     }
-    let bad = healthy().loss("bad", [ground_truth("class"), prediction("class")], |[y, p]| {
+    let bad = healthy().loss("bad", [ground_truth("class"), prediction("scores")], |[y, p]| {
         Ok((builtin::categorical_crossentropy(y, p)? / 0.0)?)
     });
     let found = failures(&report(bad, &CheckOptions::default().with(Rule::Loss)));

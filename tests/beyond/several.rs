@@ -87,7 +87,7 @@ fn ground_truth_in_an_input() {
     assert_eq!(found(regression(false)), [""; 0]);
     assert_eq!(found(regression(true)), ["BND-402 input_encoder::facts training -"]);
     let mask = |leaks: bool| {
-        let mask = |n: &Number| -> Vec<f32> { (0..100).map(|k| (noise(n.1, k) % 2) as f32).collect() };
+        let mask = |n: &Number| -> Vec<f32> { (0..100).map(|k| (noise(n.1, k + 1000) % 2) as f32).collect() };
         healthy().ground_truth("mask", move |n| Ok((mask(n), [10, 10]))).input("layers", move |n| {
             let other = (0..100).map(|k| (noise(n.1, k + 500) % 99) as f32);
             let pixels = mask(n).into_iter().zip(other).flat_map(|(m, o)| [o, if leaks { m } else { 0.5 * o }]);
