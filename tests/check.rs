@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use candle_core::{DType, Device, Tensor};
 use leap_binder::binder::{BinderBuilder, losses};
-use leap_binder::check::{CheckOptions, CheckReport, Rule, Samples, Status, check, check_with, harness};
+use leap_binder::check::{CheckOptions, CheckReport, Samples, Status, check, check_with, harness};
 use leap_binder::contract::{
     Code, DataState, Dataset, HandlerResult, LeapHorizontalBar, Metadata, MetadataType, MetadataValue, SampleId,
     Subset, ground_truth, input, prediction,

@@ -61,7 +61,7 @@ impl Plan<'_> {
             .map(|loss| {
                 let compute =
                     |name: &str, tensors: &[&Tensor], place: Place<'_>| loss_values(name, loss, tensors, place);
-                scored.each(&format!("loss::{}", loss.name), &loss.arguments, &compute, &mut run.failures)
+                scored.each(&format!("loss::{}", loss.name), &loss.arguments, compute, &mut run.failures)
             })
             .collect();
         for (metric, columns) in self.binder.metrics.iter().zip(&mut run.metrics) {

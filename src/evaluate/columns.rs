@@ -37,7 +37,7 @@ impl MetricColumns {
             result.validate(name, Some(place.ids.len()))?;
             self.rows_of(name, &result)
         };
-        let rows = scored.each(&format!("metric::{}", metric.name), &metric.arguments, &compute, failures);
+        let rows = scored.each(&format!("metric::{}", metric.name), &metric.arguments, compute, failures);
         self.rows.extend(rows);
     }
 

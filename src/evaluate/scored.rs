@@ -26,7 +26,7 @@ impl Scored<'_> {
         &self,
         name: &str,
         arguments: &[Argument],
-        compute: &dyn Fn(&str, &[&Tensor], Place<'_>) -> Result<Vec<T>, Violation>,
+        compute: impl Fn(&str, &[&Tensor], Place<'_>) -> Result<Vec<T>, Violation>,
         failures: &mut Vec<SampleFailure>,
     ) -> Vec<Option<T>> {
         // Unlabeled samples have no ground truth to compute a loss from.
