@@ -6,6 +6,7 @@ mod float16;
 pub mod flow;
 mod guard;
 mod handlers;
+mod instances;
 mod preprocess;
 mod registry;
 mod rules;
@@ -26,6 +27,7 @@ pub use handlers::{
     AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric,
     Instances, LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
 };
+pub use instances::InstanceRow;
 pub(crate) use preprocess::Prepared;
 pub use registry::Registry;
 pub use sample::EncodedSample;
