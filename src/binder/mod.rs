@@ -12,6 +12,7 @@ mod registry;
 mod rules;
 mod sample;
 mod simulate;
+mod visualize;
 
 use std::fmt;
 use std::ops::Deref;
