@@ -356,17 +356,19 @@ impl<'a> Flow<'a> {
 
     fn call_model(&mut self, wires: Vec<Wire>, names: Option<&[&str]>) -> Result<Outputs> {
         let values = self.values("model", &wires)?;
-        let values = match self.load_model()? {
-            None => None,
-            Some(model) => Some(match names {
-                None => model.run(&values.iter().collect::<Vec<_>>())?,
-                Some(names) => model.run_named(&names.iter().copied().zip(&values).collect::<Vec<_>>())?,
-            }),
-        };
+        let model = self.load_model()?;
         let warnings = self.recorder.feed(self.registry, &wires)?;
         if let Some(real) = &mut self.real {
             warnings.into_iter().for_each(|text| real.calls.warnings.add(text));
         }
+        let values: Vec<&Tensor> = values.iter().collect();
+        let values = match model {
+            None => None,
+            Some(model) => Some(match names {
+                None => model.run(&values)?,
+                Some(names) => model.run_named(&names.iter().copied().zip(values).collect::<Vec<_>>())?,
+            }),
+        };
         let names = self.registry.predictions.iter().map(|prediction| prediction.name.clone()).collect();
         Ok(Outputs { run: Arc::clone(&self.run), names, values })
     }

@@ -102,6 +102,12 @@ impl Registry {
             table: StatusTable::new(self),
             failure: None,
         };
+        if self.integration_test.is_none() {
+            let violation = Violation::new(Code::IntegrationTestMissing, "integration_test", "a body", "none");
+            report.table.finish();
+            report.failure = Some(violation);
+            return report;
+        }
         match self.test(state, sample.into(), options, &mut report) {
             Ok(()) if report.passed() => report.table.finish(),
             Ok(()) => {}
@@ -151,9 +157,6 @@ impl Registry {
             return Err(Violation::new(Code::MissingSubset, "preprocess", state.to_string(), format!("{known:?}")));
         };
         report.table.pass(PREPROCESS);
-        if self.integration_test.is_none() {
-            return Err(Violation::new(Code::IntegrationTestMissing, "integration_test", "a body", "none"));
-        }
         let calls = self.calls(subset, options.calls);
         let ids = match sample {
             SampleChoice::First => subset.first_group().unwrap_or_default().to_vec(),
