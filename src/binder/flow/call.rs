@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::model::ModelCall;
+use super::options::CallOptions;
 use super::report::Warnings;
 use super::rules;
 use crate::binder::handlers::{LatentSpace, LatentSpaceFn};
@@ -13,39 +14,6 @@ use crate::binder::{AnySample, Place, Registry, guarded};
 use crate::contract::{
     Code, DataState, LeapModel, Metadata, SampleId, SimulationArguments, Subset, Violation, broken_simulation,
 };
-
-/// How functions are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CallOptions {
-    /// Whether losses, metrics and model latent spaces get 16-bit floats, as the platform's engine stores them
-    /// ([`crate::binder::engine_float16`]); true by default.
-    pub float16: bool,
-    /// The number of samples that arguments and results of metrics are held against; none by default, as in code_loader.
-    pub batch_size: Option<usize>,
-}
-
-impl Default for CallOptions {
-    fn default() -> Self {
-        Self { float16: true, batch_size: None }
-    }
-}
-
-impl CallOptions {
-    /// Sets whether 16-bit floats are simulated.
-    #[must_use]
-    pub const fn float16(mut self, simulate: bool) -> Self {
-        self.float16 = simulate;
-        self
-    }
-
-    /// Holds the arguments and results of metrics against a number of samples.
-    #[must_use]
-    pub const fn batch_size(mut self, samples: usize) -> Self {
-        self.batch_size = Some(samples);
-        self
-    }
-}
 
 /// Direct calls of a binder's functions on one subset, with code_loader's rules for arguments and results.
 ///

@@ -37,7 +37,7 @@
 //!     .input("x", |x| Ok([*x]))
 //!     .ground_truth("sign", |x| Ok(if *x < 0.0 { [1.0, 0.0] } else { [0.0, 1.0] }))
 //!     .prediction("sign", ["negative", "positive"])
-//!     .loss("cross_entropy", [ground_truth("sign"), prediction("sign")], |[truth, scores]| {
+//!     .loss("cross_entropy", [ground_truth("sign").named("truth"), prediction("sign")], |[truth, scores]| {
 //!         losses::categorical_crossentropy(truth, scores)
 //!     })
 //!     .load_model(|| Ok(Sign))
@@ -109,9 +109,11 @@
 mod call;
 mod chain;
 mod declared;
+mod functions;
 mod handle;
 mod mapping;
 mod model;
+mod options;
 mod over_chain;
 mod report;
 mod rules;
@@ -126,16 +128,16 @@ use candle_core::Tensor;
 
 use super::Registry;
 use crate::Result;
-use crate::contract::{Argument, LeapModel, NodeType, SampleId, SimulationArguments, Violation};
-pub use call::{CallOptions, Calls};
+use crate::contract::{LeapModel, SampleId, SimulationArguments, Violation};
+pub use call::Calls;
 pub(crate) use chain::first_step;
 pub use handle::{ChainHandle, GroundTruthHandle, Handle, InputHandle, Outputs, PredictionHandle, Wire, Wires};
 use handle::{Node, wiring};
 use mapping::Recorder;
 pub(crate) use model::LoadModel;
 pub use model::ModelCall;
+pub use options::{CallOptions, SampleChoice, TestOptions};
 pub use report::{Defaulted, IntegrationReport, Warnings};
-pub use run::{SampleChoice, TestOptions};
 pub use table::{Ending, PartStatus, StatusRow, StatusTable};
 pub use tensors::MetricCall;
 
@@ -265,95 +267,6 @@ impl<'a> Flow<'a> {
         self
     }
 
-    /// Computes a loss.
-    ///
-    /// # Errors
-    /// As [`Calls::loss`].
-    pub fn loss(&mut self, name: &str, arguments: impl Wires) -> Result<()> {
-        let registry = self.registry;
-        let loss = call::find("loss", &registry.losses, |loss| &loss.name, name)?;
-        self.call(table::LOSS, name, NodeType::CustomLoss, &loss.arguments, arguments, |calls, xs, id| {
-            calls.loss(name, xs, std::slice::from_ref(id)).map(drop)
-        })
-    }
-
-    /// Computes a metric.
-    ///
-    /// # Errors
-    /// As [`Calls::metric`].
-    pub fn metric(&mut self, name: &str, arguments: impl Wires) -> Result<()> {
-        let registry = self.registry;
-        let metric = call::find("metric", &registry.metrics, |metric| &metric.name, name)?;
-        self.call(table::METRIC, name, NodeType::Metric, &metric.arguments, arguments, |calls, xs, id| {
-            calls.metric(name, xs, std::slice::from_ref(id)).map(drop)
-        })
-    }
-
-    /// Computes a metric over instances.
-    ///
-    /// # Errors
-    /// As [`Calls::instance_metric`].
-    pub fn instance_metric(&mut self, name: &str, arguments: impl Wires) -> Result<()> {
-        let registry = self.registry;
-        let metric = call::find("instance_metric", &registry.instance_metrics, |metric| &metric.name, name)?;
-        self.call(table::INSTANCE_METRIC, name, NodeType::Metric, &metric.arguments, arguments, |calls, xs, id| {
-            calls.instance_metric(name, xs, std::slice::from_ref(id)).map(drop)
-        })
-    }
-
-    /// Draws; a visualizer gets its tensors without their batch axis.
-    ///
-    /// # Errors
-    /// As [`Calls::visualizer`].
-    pub fn visualizer(&mut self, name: &str, arguments: impl Wires) -> Result<()> {
-        let registry = self.registry;
-        let visualizer = call::find("visualizer", &registry.visualizers, |visualizer| &visualizer.name, name)?;
-        let kind = NodeType::Visualizer;
-        self.call(table::VISUALIZER, name, kind, &visualizer.arguments, arguments, |calls, xs, id| {
-            let xs = xs.iter().map(|xs| unbatched(name, xs)).collect::<Result<Vec<_>, _>>()?;
-            calls.visualizer(name, &xs.iter().collect::<Vec<_>>(), id).map(drop)
-        })
-    }
-
-    /// Computes a latent space from the model's tensors. Wiring it again replaces the first.
-    ///
-    /// # Errors
-    /// As [`Calls::model_latent_space`]; `BND-108` for a grouped subset.
-    pub fn model_latent_space(&mut self, name: &str, arguments: impl Wires) -> Result<()> {
-        let registry = self.registry;
-        let space = call::find("latent_space", &registry.latent_spaces, |space| &space.name, name)?;
-        if self.real.as_ref().is_some_and(|real| real.grouped) {
-            let mut violation = wiring(&format!("latent_space::{name}"), "samples that are not grouped", "");
-            violation.code = crate::contract::Code::MixedGrouping;
-            violation.found = "a grouped preprocess response".to_owned();
-            return Err(violation.into());
-        }
-        let kind = NodeType::CustomLatentSpace;
-        self.call(table::LATENT_SPACE, name, kind, &space.arguments, arguments, |calls, xs, id| {
-            calls.model_latent_space(name, xs, std::slice::from_ref(id)).map(drop)
-        })
-    }
-
-    /// A function over tensors: its arguments, its run on real values, its node.
-    fn call(
-        &mut self,
-        row: &'static str,
-        name: &str,
-        node_type: NodeType,
-        arguments: &[Argument],
-        wires: impl Wires,
-        run: impl FnOnce(&mut Calls<'a>, &[&Tensor], &SampleId) -> Result<(), Violation>,
-    ) -> Result<()> {
-        let unique = self.name.take();
-        let wires = wires.wires();
-        let function = format!("{}::{name}", table::function_of(row));
-        tensors::counted(&function, arguments, &wires)?;
-        let values = self.values(&function, &wires)?;
-        self.real(row, |calls, id| run(calls, &values.iter().collect::<Vec<_>>(), id))?;
-        self.recorder.call(name, node_type, unique, arguments, &wires);
-        Ok(())
-    }
-
     fn call_model(&mut self, wires: Vec<Wire>, names: Option<&[&str]>) -> Result<Outputs> {
         let values = self.values("model", &wires)?;
         let model = self.load_model()?;
@@ -423,9 +336,4 @@ fn batched(calls: &mut Calls<'_>, name: &str, xs: &Tensor) -> Result<Tensor, Vio
         ));
     }
     super::guarded(name, || Ok(xs.unsqueeze(0)?))
-}
-
-/// A tensor of one sample without its batch axis.
-fn unbatched(name: &str, xs: &Tensor) -> Result<Tensor, Violation> {
-    super::guarded(name, || Ok(if xs.dims().first() == Some(&1) { xs.squeeze(0)? } else { xs.clone() }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use super::handle::wiring;
-use super::{ChainHandle, Flow, GroundTruthHandle, Wire, call, chain, table, unbatched};
+use super::{ChainHandle, Flow, GroundTruthHandle, Wire, call, chain, functions::unbatched, table};
 use crate::Result;
 use crate::binder::AutoregressiveFunctions;
 use crate::binder::{Place, guarded};

@@ -1,75 +1,13 @@
 //! One integration test from preprocess to the closing check.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::report::{IntegrationReport, Warnings};
 use super::table::{PREPROCESS, StatusTable};
-use super::{CallOptions, Calls, Flow, Real};
+use super::{Calls, Flow, Real, SampleChoice, TestOptions};
 use crate::binder::{AnySample, Place, Prepared, Registry, guarded};
-use crate::contract::{Code, DataState, LeapModel, NodeConnection, SampleId, Violation};
+use crate::contract::{Code, DataState, NodeConnection, SampleId, Violation};
 use crate::{Error, Result};
-
-/// Which samples of a subset an integration test is run on.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum SampleChoice {
-    /// The first sample, or the first group of a grouped subset.
-    #[default]
-    First,
-    /// One sample of a flat subset.
-    One(SampleId),
-    /// Samples of a grouped subset that are loaded together; the body is run on each.
-    Group(Vec<SampleId>),
-}
-
-impl<I: Into<SampleId>> From<I> for SampleChoice {
-    fn from(id: I) -> Self {
-        Self::One(id.into())
-    }
-}
-
-impl From<Vec<SampleId>> for SampleChoice {
-    fn from(ids: Vec<SampleId>) -> Self {
-        Self::Group(ids)
-    }
-}
-
-impl From<&SampleId> for SampleChoice {
-    fn from(id: &SampleId) -> Self {
-        Self::One(id.clone())
-    }
-}
-
-/// How an integration test is run.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct TestOptions {
-    /// How functions are called.
-    pub calls: CallOptions,
-    model: Option<Arc<dyn LeapModel>>,
-}
-
-impl fmt::Debug for TestOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestOptions").field("calls", &self.calls).finish_non_exhaustive()
-    }
-}
-
-impl TestOptions {
-    /// Sets how functions are called.
-    #[must_use]
-    pub const fn calls(mut self, calls: CallOptions) -> Self {
-        self.calls = calls;
-        self
-    }
-
-    /// Runs this model and not the registered one.
-    #[must_use]
-    pub fn model(mut self, model: impl LeapModel + 'static) -> Self {
-        self.model = Some(Arc::new(model));
-        self
-    }
-}
 
 /// What a test on real values leaves behind.
 struct Ran {
