@@ -66,10 +66,10 @@ fn without_image() -> BinderBuilder<Tiny> {
         })
         .prediction("classes", NAMES)
         .visualizer("pixels_histogram", [input("image")], |[_]| {
-            Ok(LeapHorizontalBar::new(vec![0.0, 1.0, 2.0], ["a", "b", "c"].map(String::from).to_vec())?)
+            Ok(LeapHorizontalBar::new(vec![0.0, 1.0, 2.0], ["a", "b", "c"]))
         })
         .visualizer("bar_names_visualizer", [prediction("classes").named("data")], |[data]| {
-            Ok(LeapHorizontalBar::new(data.to_vec1()?, NAMES.map(String::from).to_vec())?)
+            Ok(LeapHorizontalBar::from_tensor(data, NAMES)?)
         })
         .loss(
             "categorical_crossentropy_loss",
@@ -291,7 +291,8 @@ fn losses_and_visualizers_keep_their_shapes() {
     let report = check(&whole);
     let failure = report.functions.iter().flat_map(|f| f.failures()).next().unwrap();
     assert_eq!((failure.code, &*failure.function, &*failure.found), ("BND-205", "loss::matrix", "[1, 2]"));
-    let bars = image().visualizer("bars", [input("image")], |[_]| Ok(LeapHorizontalBar::new(vec![1.0], vec![])?));
+    let bars = image()
+        .visualizer("bars", [input("image")], |[xs]| Ok(LeapHorizontalBar::from_tensor(&xs.unsqueeze(0)?, NAMES)?));
     let report = check(&bars.build().unwrap());
     let failure = report.functions.iter().flat_map(|f| f.failures()).next().unwrap();
     assert!(failure.message.contains("BND-208") && failure.function == "visualizer::bars");

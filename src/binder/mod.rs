@@ -6,10 +6,12 @@ mod float16;
 pub mod flow;
 mod guard;
 mod handlers;
+mod instances;
 mod preprocess;
 mod registry;
 mod rules;
 mod sample;
+mod simulate;
 
 use std::fmt;
 use std::ops::Deref;
@@ -17,17 +19,19 @@ use std::sync::Arc;
 
 pub use builder::{Autoregressive, BinderBuilder, InputOptions, MetricOptions, SamplePreprocessResponse};
 pub(crate) use builtin::metadata::instance_extra;
-pub use builtin::{losses, metrics};
+pub use builtin::{losses, metrics, visualizers};
 pub use float16::engine_float16;
-pub(crate) use guard::guarded;
-pub(crate) use handlers::{AnySample, AnyState, ChainRef, LatentSpaceFn, Place};
+pub(crate) use guard::{guarded, same_bits};
+pub(crate) use handlers::{AnySample, AnyState, Place, StepResult};
 pub use handlers::{
     AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric,
     Instances, LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
 };
+pub use instances::InstanceRow;
 pub(crate) use preprocess::Prepared;
 pub use registry::Registry;
 pub use sample::EncodedSample;
+pub use simulate::SimulatedSamples;
 
 use crate::contract::Dataset;
 

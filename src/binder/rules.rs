@@ -57,7 +57,7 @@ fn names(registry: &Registry) -> Result<(), Violation> {
     unique("metric", "Metric", &builtin::metrics::BUILTIN.map(|f| f.name), own)?;
     unique("instance_metric", "Instance metric", &[], registry.instance_metrics.iter().map(|f| &*f.name))?;
     let own = registry.visualizers.iter().map(|f| &*f.name).chain(visualizers);
-    unique("visualizer", "Visualizer", &builtin::visualizers::NAMES, own)?;
+    unique("visualizer", "Visualizer", &builtin::visualizers::BUILTIN.map(|f| f.name), own)?;
     unique("latent_space", "Latent space", &[], registry.latent_spaces.iter().map(|f| &*f.name))?;
     unique("simulation", "Simulation", &[], registry.simulations.iter().map(|f| &*f.name))
 }

@@ -10,22 +10,28 @@
 //!
 //! `harness` turns the same check into a `cargo test` target with one listed test for each function and subset.
 
+mod contract;
 mod function;
 #[cfg(feature = "harness")]
 pub mod harness;
 mod observation;
-mod payload;
 mod report;
 mod sample_run;
 mod session;
 mod table;
 
+pub use contract::{
+    CustomLossSetup, EngineFileContract, InputSetup, MetadataSetup, MetricSetup, ModelSetup, OutputSetup, Payload,
+    PredictionSetup, RawResult, Setup, SimulationSetup, SubsetLengths, VisualizerSetup,
+};
 pub use function::FunctionKind;
 pub use observation::{Failure, TensorSummary};
-pub use payload::{ModelSetup, Payload, Setup};
+
 pub use report::{CheckReport, FunctionReport, Status, SubsetReport};
 
-use crate::binder::Registry;
+use crate::BoxError;
+use crate::binder::{Binder, Registry, guarded};
+use crate::contract::{Code, Dataset};
 use crate::progress::Progress;
 use function::Function;
 use session::Session;
@@ -53,11 +59,24 @@ impl Samples {
     }
 }
 
-/// Checks a binder on the first sample of each subset.
+/// Checks a binder on the first sample of each subset, as code_loader does and no more strictly.
 ///
 /// Deterministic, and never fails: whatever is wrong stands in the report.
 pub fn check(binder: &Registry) -> CheckReport {
-    check_samples(binder, Samples::First, &())
+    CheckReport::new(binder, contract::run(binder, false))
+}
+
+/// Builds a binder and checks it, as code_loader runs a script and checks what it registered.
+///
+/// An error or a panic of `build` is the report's general error, and there are no payloads.
+pub fn check_build<D: Dataset, E: Into<BoxError>>(build: impl FnOnce() -> Result<Binder<D>, E>) -> CheckReport {
+    match guarded("binder", || build().map_err(Into::into)) {
+        Ok(binder) => check(&binder),
+        Err(mut violation) => {
+            violation.code = Code::RegistrationFailed;
+            CheckReport::failed(&violation)
+        }
+    }
 }
 
 /// Checks a binder on chosen samples, in parallel and in bounded memory, and says how far it is.
@@ -76,20 +95,9 @@ pub fn check_samples(binder: &Registry, samples: Samples, progress: &dyn Progres
             report.subsets.push(subset);
         }
     }
-    let preprocess_failures = session.preprocess_failures;
-    let (setup, general_error) = match payload::setup(binder, &session.subsets, &reports) {
-        Ok(setup) => (Some(setup), None),
-        Err(reason) => (None, Some(reason)),
-    };
-    CheckReport {
-        payloads: payload::payloads(&preprocess_failures, &reports),
-        is_valid: preprocess_failures.is_empty() && reports.iter().all(FunctionReport::passed),
-        is_valid_for_model: false,
-        setup,
-        model_setup: ModelSetup::default(),
-        general_error,
-        print_log: String::new(),
-        preprocess_failures,
-        functions: reports,
-    }
+    let mut report = check(binder);
+    report.functions = reports;
+    report.preprocess_failures = session.preprocess_failures;
+    report.is_valid &= report.preprocess_failures.is_empty() && report.functions.iter().all(FunctionReport::passed);
+    report
 }

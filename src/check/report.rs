@@ -1,9 +1,10 @@
 use serde::Serialize;
 
+use super::contract::{EngineFileContract, ModelSetup, Outcome, Payload, Setup};
 use super::function::FunctionKind;
 use super::observation::{Column, Failure, TensorSummary, Value, Verdict};
-use super::payload::{ModelSetup, Payload, Setup};
-use crate::contract::DataState;
+use crate::binder::Registry;
+use crate::contract::{DataState, Violation};
 
 /// Failures kept for each function and subset; all are counted.
 const KEPT_FAILURES: usize = 20;
@@ -19,20 +20,56 @@ pub struct CheckReport {
     pub payloads: Vec<Payload>,
     /// Whether preprocess and every function passed on every subset.
     pub is_valid: bool,
-    /// Always false: the binder has no custom layers.
+    /// Whether the binder has custom layers.
     pub is_valid_for_model: bool,
-    /// What the binder consists of; absent when preprocess or an encoder failed everywhere.
+    /// What the binder consists of; absent when preprocess or an encoder failed on every subset.
     pub setup: Option<Setup>,
-    /// Custom layers: none.
+    /// Custom layers.
     pub model_setup: ModelSetup,
-    /// Why there is no setup.
+    /// What ended the check before its end, with or without a setup.
     pub general_error: Option<String>,
     /// Always empty: the check captures no output.
     pub print_log: String,
+    /// The graph and the analysis configuration.
+    pub engine_file_contract: EngineFileContract,
     /// Broken rules of preprocess.
     pub preprocess_failures: Vec<Failure>,
     /// Every function with its subsets, in the order in which they ran.
     pub functions: Vec<FunctionReport>,
+}
+
+impl CheckReport {
+    pub(super) fn new(registry: &Registry, outcome: Outcome) -> Self {
+        let Outcome { payloads, general_error, setup, engine_file_contract, functions } = outcome;
+        Self {
+            is_valid: general_error.is_none() && payloads.iter().all(|payload| payload.is_passed),
+            payloads,
+            is_valid_for_model: !registry.custom_layers.is_empty(),
+            setup,
+            model_setup: ModelSetup { custom_layers: registry.custom_layers.clone() },
+            general_error: general_error.map(|violation| violation.with_causes()),
+            print_log: String::new(),
+            engine_file_contract,
+            preprocess_failures: Vec::new(),
+            functions,
+        }
+    }
+
+    /// The report on a binder that could not be built.
+    pub(super) fn failed(violation: &Violation) -> Self {
+        Self {
+            payloads: Vec::new(),
+            is_valid: false,
+            is_valid_for_model: false,
+            setup: None,
+            model_setup: ModelSetup::default(),
+            general_error: Some(violation.with_causes()),
+            print_log: String::new(),
+            engine_file_contract: EngineFileContract::default(),
+            preprocess_failures: Vec::new(),
+            functions: Vec::new(),
+        }
+    }
 }
 
 /// One function on all subsets.
@@ -48,6 +85,10 @@ pub struct FunctionReport {
 }
 
 impl FunctionReport {
+    pub(super) fn new(kind: FunctionKind, name: &str) -> Self {
+        Self { kind, name: name.to_owned(), subsets: Vec::new() }
+    }
+
     /// Whether no subset failed.
     pub fn passed(&self) -> bool {
         self.subsets.iter().all(|subset| subset.status != Status::Failed)

@@ -239,10 +239,7 @@ fn encoder_column(function: &Function, xs: &Tensor) -> Observation {
 }
 
 fn visual_column(function: &Function, payload: &Visualization) -> Observation {
-    let (shape, text) = match payload {
-        Visualization::Image(image) => (image.data().dims().to_vec(), format!("{:?} image", image.data().dtype())),
-        Visualization::HorizontalBar(bars) => (vec![bars.body.len()], format!("{} bars", bars.body.len())),
-    };
+    let (shape, text) = (payload.shape(), payload.to_string());
     Observation { columns: vec![Column { name: function.name.clone(), shape, value: Value::Text(text) }] }
 }
 

@@ -38,5 +38,9 @@ pub(crate) use simulation::broken as broken_simulation;
 pub use simulation::{SimulationArguments, SimulationBounds, SimulationValue};
 pub use state::DataState;
 pub use violation::Violation;
-pub use visual::{LeapDataType, LeapHorizontalBar, LeapImage, Visual, Visualization};
+pub use visual::{
+    AudioVisual, BoundingBox, BoundingBox3D, LeapAudio, LeapDataType, LeapGraph, LeapHorizontalBar, LeapImage,
+    LeapImageMask, LeapImageWithBBox, LeapImageWithHeatmap, LeapPointCloud, LeapText, LeapTextMask, LeapVideo, Visual,
+    Visualization,
+};
 pub use wiring::{Argument, MetricDirection, Source, argument, ground_truth, input, prediction};

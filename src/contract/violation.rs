@@ -49,6 +49,30 @@ impl Violation {
         self
     }
 
+    /// The text with every cause below the user's error.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source.as_deref().and_then(|error| error.source());
+        while let Some(error) = cause {
+            text.push_str(&format!("\n  caused by: {error}"));
+            cause = error.source();
+        }
+        text
+    }
+
+    /// The same for another function that it stops; the user's error itself stays behind.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            code: self.code,
+            function: self.function.clone(),
+            subset: self.subset,
+            sample: self.sample.clone(),
+            expected: self.expected.clone(),
+            found: self.found.clone(),
+            source: None,
+        }
+    }
+
     /// The same failure where it stopped a sample from being loaded.
     pub(crate) fn loading(mut self) -> Self {
         if self.code == Code::FunctionFailed {

@@ -38,12 +38,12 @@ pub(super) fn pixels_histogram(
     levels.sort_by_key(|&level| std::cmp::Reverse((counts[level], level)));
     levels.truncate(TOP);
     let body = levels.iter().map(|&level| level as f32).collect();
-    let labels = levels.iter().map(|&level| format!("{}.0", counts[level])).collect();
-    Ok(LeapHorizontalBar::new(body, labels)?)
+    let labels = levels.iter().map(|&level| format!("{}.0", counts[level]));
+    Ok(LeapHorizontalBar::new(body, labels))
 }
 
 /// One bar for each class.
 pub(super) fn class_bars(values: &Tensor, labels: &[&str]) -> HandlerResult<LeapHorizontalBar> {
     let body = values.flatten_all()?.to_vec1::<f32>()?;
-    Ok(LeapHorizontalBar::new(body, labels.iter().map(|&label| label.to_owned()).collect())?)
+    Ok(LeapHorizontalBar::new(body, labels.iter().copied()))
 }

@@ -4,10 +4,7 @@ pub mod losses;
 pub(crate) mod metadata;
 pub mod metrics;
 mod rows;
-pub mod visualizers {
-    pub(crate) const NAMES: [&str; 8] =
-        ["Image", "Video", "Graph", "RawData", "HorizontalBar", "Text", "ImageMask", "TextMask"];
-}
+pub mod visualizers;
 
 /// The argument names of every built-in loss and metric, in the order in which they are passed.
 const ARGUMENTS: [&str; 2] = ["ground_truth", "prediction"];

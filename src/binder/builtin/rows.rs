@@ -112,7 +112,7 @@ impl Rows {
             Some(&height) if height > 0 => height,
             _ => return Err(ShapeError::NoBatch { ground_truth: shape() }.into()),
         };
-        if prediction.elem_count() % height != 0 {
+        if !prediction.elem_count().is_multiple_of(height) {
             let prediction = prediction.dims().to_vec();
             return Err(ShapeError::Samples { ground_truth: shape(), prediction, batch: height }.into());
         }
