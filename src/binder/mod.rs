@@ -6,11 +6,13 @@ mod float16;
 pub mod flow;
 mod guard;
 mod handlers;
+mod instances;
 mod preprocess;
 mod registry;
 mod rules;
 mod sample;
 mod simulate;
+mod visualize;
 
 use std::fmt;
 use std::ops::Deref;
@@ -21,11 +23,12 @@ pub(crate) use builtin::metadata::instance_extra;
 pub use builtin::{losses, metrics, visualizers};
 pub use float16::engine_float16;
 pub(crate) use guard::{guarded, same_bits};
-pub(crate) use handlers::{AnySample, AnyState, Place, StepResult};
+pub(crate) use handlers::{AnySample, AnyState, ChainRef, LatentSpaceFn, Place, StepResult};
 pub use handlers::{
     AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric,
     Instances, LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
 };
+pub use instances::InstanceRow;
 pub(crate) use preprocess::Prepared;
 pub use registry::Registry;
 pub use sample::EncodedSample;
