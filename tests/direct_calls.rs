@@ -190,8 +190,8 @@ fn visualizers_keep_their_precision() {
     assert!(format!("{:?}", drawn(xs.clone(), CallOptions::default()).unwrap()).contains("[0.1, 0.2]"));
     refused(drawn(xs.clone(), CallOptions::default().batch_size(2)), Code::IntegrationTest, "batch");
 
-    let unlabelled =
-        builder().visualizer("v", [argument("a")], |[xs]| Ok(LeapHorizontalBar::new(xs.to_vec1()?, Vec::new())));
+    let unlabelled = builder()
+        .visualizer("v", [argument("a")], |[xs]| Ok(LeapHorizontalBar::new(xs.to_vec1()?, Vec::<String>::new())));
     let binder = unlabelled.build().unwrap();
     let mut calls = binder.calls(&subset(), CallOptions::default());
     calls.visualizer("v", &[&xs], &SampleId::from("s0")).unwrap();
