@@ -77,10 +77,11 @@ impl CheckReport {
         let functions = self.functions.len();
         match (self.is_valid, self.passed()) {
             (true, true) => write!(f, "The binder is valid: {functions} functions on {subsets} subsets."),
-            (true, false) => {
-                write!(f, "The binder is valid for code_loader, but ")?;
-                write!(f, "{failed} of {functions} functions failed, with {findings} findings beside them.")
-            }
+            (true, false) => write!(
+                f,
+                "The binder is valid for code_loader but does not pass: failed functions {failed} of {functions}, \
+                 findings over several samples {findings}."
+            ),
             (false, _) if failed == 0 && !self.preprocess_failures.is_empty() => {
                 write!(f, "The binder is NOT valid: preprocess failed.")
             }

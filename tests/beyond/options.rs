@@ -154,3 +154,52 @@ fn groups_are_loaded_together_and_blamed_sample_by_sample() {
     assert_eq!((load.subsets[1].samples, load.subsets[1].failed_samples), (12, 1), "one chunk for each sample");
     assert_eq!(failures(&report), ["BND-201 load validation 108"]);
 }
+
+/// Counts the samples that are in memory.
+struct Counted;
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+impl Counted {
+    fn new() -> Self {
+        MOST.fetch_max(LIVE.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Counting;
+
+impl Dataset for Counting {
+    type Sample = Counted;
+
+    fn preprocess(&self) -> HandlerResult<Vec<Subset>> {
+        Ok(vec![Subset::new(Training, 0..20_000), Subset::new(Validation, 0..2)])
+    }
+
+    fn load(&self, _: &SampleId, _: DataState) -> HandlerResult<Counted> {
+        Ok(Counted::new())
+    }
+}
+
+#[test]
+fn no_more_samples_are_in_memory_than_threads_work_on() {
+    let binder = Binder::builder(Counting)
+        .input("x", |_| Ok([0.5]))
+        .ground_truth("y", |_| Ok([1.0]))
+        .metadata("m", |_| Ok(1.0))
+        .build()
+        .unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    let report = pool.install(|| check_with(&binder, &thorough(), &()));
+    assert_eq!(report.functions[0].subsets[0].samples, 20_000);
+    // Two at a time where a sample is loaded twice, and one for each subset in code_loader's own check.
+    let most = MOST.load(Ordering::SeqCst);
+    assert!((1..=8).contains(&most), "{most} at a time");
+}
