@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
 #[derive(Debug)]
 pub(crate) struct InstanceRow {
     pub(crate) id: SampleId,
+    /// The place in its subset of the sample that it is in.
+    sample: usize,
 }
 
 impl Prepared {
@@ -48,6 +50,22 @@ impl Registry {
         }
     }
 
+    /// Runs preprocess: each sample of a subset with the ids of its instances' rows (Tensorleap: `get_instances_data`).
+    ///
+    /// Empty for a subset that is not there; a sample without instances has no ids.
+    ///
+    /// # Errors
+    /// As [`Registry::subsets`], and [`crate::Error::Contract`] when a sample or its instances cannot be loaded.
+    pub fn instance_ids(&self, state: DataState) -> Result<Vec<(SampleId, Vec<SampleId>)>> {
+        let prepared = self.prepare()?;
+        let Some(place) = prepared.subsets.iter().position(|subset| subset.state == state) else {
+            return Ok(Vec::new());
+        };
+        let rows = |of: usize| prepared.instances[place].iter().filter(move |row| row.sample == of);
+        let samples = prepared.subsets[place].sample_ids.iter().enumerate();
+        Ok(samples.map(|(of, id)| (id.clone(), rows(of).map(|row| row.id.clone()).collect())).collect())
+    }
+
     /// Runs preprocess and the rules without which nothing else can run: training and validation are there, each state
     /// once, all grouped or none.
     pub(crate) fn prepare(&self) -> Result<Prepared, Violation> {
@@ -66,14 +84,17 @@ impl Registry {
             violation
         })?;
         let mut seen = HashSet::new();
-        if let Some(twice) = subsets.iter().find(|subset| !seen.insert(subset.state)) {
-            let found = format!("Duplicate state {} in preprocess results", twice.state);
+        if let Some(twice) = subsets.iter().position(|subset| !seen.insert(subset.state)) {
+            let state = subsets[twice].state;
+            let earlier = subsets[..twice].iter().any(|subset| *subset == subsets[twice]);
+            let how = if earlier { "is a duplicate of an earlier one" } else { "has the state of an earlier one" };
+            let found = format!("Duplicate state {state} in preprocess results: subset {twice} {how}");
             return Err(broken(Code::DuplicateState, "each state once", found));
         }
         for (state, title) in [(DataState::Training, "Training"), (DataState::Validation, "Validation")] {
             if !seen.contains(&state) {
                 let found: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
-                let expected = format!("{title} data, as {title} data is required");
+                let expected = format!("at least 2 subsets, training and validation: {title} data is required");
                 return Err(broken(Code::MissingSubset, expected, format!("{found:?}")));
             }
         }
@@ -82,7 +103,11 @@ impl Registry {
             let kind = |subset: &Subset| if subset.is_grouped() { "grouped" } else { "flat" };
             let kinds: Vec<String> =
                 subsets.iter().map(|subset| format!("{} {}", subset.state, kind(subset))).collect();
-            return Err(broken(Code::MixedGrouping, "subsets that are all grouped or all flat", kinds.join(", ")));
+            return Err(broken(
+                Code::MixedGrouping,
+                "subsets that are all grouped or all flat",
+                format!("a mix: {}", kinds.join(", ")),
+            ));
         }
         self.with_instances(subsets)
     }
@@ -100,13 +125,15 @@ impl Registry {
         }
         let mut probed = false;
         for (subset, rows) in prepared.subsets.iter().zip(&mut prepared.instances) {
-            for id in &subset.sample_ids {
+            for (sample_place, id) in subset.sample_ids.iter().enumerate() {
                 let on = |violation: Violation| violation.on(subset.state, Some(id));
                 let place = Place { state: subset.state, ids: std::slice::from_ref(id) };
                 let sample =
                     guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
                 let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
-                rows.extend((0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into() }));
+                rows.extend(
+                    (0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into(), sample: sample_place }),
+                );
                 if !probed && count > 0 {
                     prepared.instance_metadata = probe(instances, &*sample).map_err(on)?;
                     probed = true;
@@ -146,7 +173,7 @@ impl Prepared {
         let mut violations: Vec<Violation> = self.one_kind_of_id().into_iter().collect();
         violations.extend(self.subsets.iter().zip(&self.instances).filter_map(|(subset, rows)| long_id(subset, rows)));
         violations.extend(self.subsets.iter().filter(|subset| subset.is_empty()).map(|subset| {
-            let found = format!("Invalid dataset length: no sample in {}", subset.state);
+            let found = format!("Invalid dataset length: {} has length 0", subset.state);
             broken(Code::EmptySubset, "samples in every subset", found).on(subset.state, None)
         }));
         violations
