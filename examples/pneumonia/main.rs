@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use leap_binder::check::{Samples, check_samples};
+use leap_binder::check::{CheckOptions, check_with};
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::{EvaluateOptions, Evaluation, evaluate};
 use leap_binder::metrics::Bootstrap;
@@ -84,10 +84,10 @@ fn run(args: &Args) -> Result<Outcome> {
     let spec = data.config().image_spec();
     let binder = binder(data)?;
 
-    let report = check_samples(&binder, Samples::First, &progress);
+    let report = check_with(&binder, &CheckOptions::strict(), &progress);
     show(&format!("{report}\n"));
     outcome.wrote("check", write_json(args.out.join("check.json"), &report)?);
-    let valid = report.is_valid;
+    let valid = report.passed();
     outcome.check = Some(report);
     if args.check_only || !valid {
         show(&outcome.files_text());

@@ -120,7 +120,7 @@ impl Outcome {
 
     /// The binder is valid, and no file was unusable.
     pub(crate) fn is_good(&self) -> bool {
-        self.check.as_ref().is_some_and(|check| check.is_valid) && self.rejected == 0 && self.failures.is_empty()
+        self.check.as_ref().is_some_and(CheckReport::passed) && self.rejected == 0 && self.failures.is_empty()
     }
 
     pub(crate) fn json(&self) -> Value {

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::handlers::{AnySample, Instances, Place};
-use super::{Registry, guarded};
+use super::{InstanceRow, Registry, guarded};
 use crate::Result;
 use crate::contract::{Code, DataState, MetadataType, MetadataValue, SampleId, Subset, Violation};
 
@@ -16,14 +16,6 @@ pub(crate) struct Prepared {
     pub(crate) instances: Vec<Vec<InstanceRow>>,
     /// Keys and types of the instances' metadata, when the binder has instances.
     pub(crate) instance_metadata: Vec<(String, MetadataType)>,
-}
-
-/// The row of one instance: `<id>_<number>`.
-#[derive(Debug)]
-pub(crate) struct InstanceRow {
-    pub(crate) id: SampleId,
-    /// The place in its subset of the sample that it is in.
-    sample: usize,
 }
 
 impl Prepared {
@@ -48,22 +40,6 @@ impl Registry {
             Some(violation) => Err(violation.into()),
             None => Ok(prepared.subsets),
         }
-    }
-
-    /// Runs preprocess: each sample of a subset with the ids of its instances' rows (Tensorleap: `get_instances_data`).
-    ///
-    /// Empty for a subset that is not there; a sample without instances has no ids.
-    ///
-    /// # Errors
-    /// As [`Registry::subsets`], and [`crate::Error::Contract`] when a sample or its instances cannot be loaded.
-    pub fn instance_ids(&self, state: DataState) -> Result<Vec<(SampleId, Vec<SampleId>)>> {
-        let prepared = self.prepare()?;
-        let Some(place) = prepared.subsets.iter().position(|subset| subset.state == state) else {
-            return Ok(Vec::new());
-        };
-        let rows = |of: usize| prepared.instances[place].iter().filter(move |row| row.sample == of);
-        let samples = prepared.subsets[place].sample_ids.iter().enumerate();
-        Ok(samples.map(|(of, id)| (id.clone(), rows(of).map(|row| row.id.clone()).collect())).collect())
     }
 
     /// Runs preprocess and the rules without which nothing else can run: training and validation are there, each state
@@ -125,15 +101,17 @@ impl Registry {
         }
         let mut probed = false;
         for (subset, rows) in prepared.subsets.iter().zip(&mut prepared.instances) {
-            for (sample_place, id) in subset.sample_ids.iter().enumerate() {
+            for id in &subset.sample_ids {
                 let on = |violation: Violation| violation.on(subset.state, Some(id));
                 let place = Place { state: subset.state, ids: std::slice::from_ref(id) };
                 let sample =
                     guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
                 let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
-                rows.extend(
-                    (0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into(), sample: sample_place }),
-                );
+                rows.extend((0..count).map(|number| InstanceRow {
+                    id: format!("{id}_{number}").into(),
+                    sample: id.clone(),
+                    instance: number,
+                }));
                 if !probed && count > 0 {
                     prepared.instance_metadata = probe(instances, &*sample).map_err(on)?;
                     probed = true;

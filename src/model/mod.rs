@@ -9,6 +9,7 @@ mod classifier;
 mod densenet;
 mod device;
 mod lanes;
+mod leap;
 mod weights;
 
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
 pub use device::device;
+pub use leap::AsLeapModel;
 pub use weights::Weights;
 
 use crate::Result;

@@ -51,10 +51,14 @@ fn c120_instances() {
     assert_eq!((setup.preprocess.training_length, setup.preprocess.validation_length), (6, 3));
     assert!(setup.has_element_instances);
 
-    let rows = binder.instance_ids(DataState::Training).unwrap();
-    assert_eq!(json!(rows), json!([["s0", []], ["s1", ["s1_0"]], ["s2", ["s2_0", "s2_1"]]]));
-    assert_eq!(json!(binder.instance_ids(DataState::Validation).unwrap()), json!([["s100", []], ["s101", ["s101_0"]]]));
-    assert!(plain().build().unwrap().instance_ids(DataState::Test).unwrap().is_empty());
+    let rows = binder.instance_rows().unwrap();
+    let rows = |state| &rows.iter().find(|(known, _)| *known == state).unwrap().1;
+    let facts = |state| rows(state).iter().map(|row| json!([row.id, row.sample, row.instance])).collect::<Vec<_>>();
+    let training = [json!(["s1_0", "s1", 0]), json!(["s2_0", "s2", 0]), json!(["s2_1", "s2", 1])];
+    assert_eq!(facts(DataState::Training), training);
+    assert_eq!(facts(DataState::Validation), [json!(["s101_0", "s101", 0])]);
+    let instance = binder.instance(DataState::Training, &"s2".into(), 1).unwrap().unwrap();
+    assert_eq!((&*instance.name, &instance.metadata[0].1), ("o", &MetadataValue::from(5.5)));
 }
 
 /// Same: INS-005.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use candle_core::{Device, Tensor};
 use leap_binder::Binder;
-use leap_binder::check::{check, check_build};
+use leap_binder::check::{check, check_build, check_for_platform};
 use leap_binder::contract::{DataState, LeapHorizontalBar, LeapImage, Metadata, ground_truth, input, prediction};
 use serde_json::json;
 
@@ -189,10 +189,50 @@ fn c156_the_build_exits() {
     assert_eq!(status.code(), Some(3));
 }
 
+/// Same: CHK-005.
+#[test]
+fn c157_platform_requires_integration_test() {
+    let binder = plain().input("x", |_| Ok([0.0, 0.0])).build().unwrap();
+    let verdict = Verdict::of("c157_platform_requires_integration_test");
+    let report = check_for_platform(&binder);
+    verdict.display("integration_test", "Errors", "No integration test was found").holds(&report);
+}
+
+struct NotLoaded;
+
+impl LeapModel for NotLoaded {
+    fn inputs(&self) -> Vec<ModelInput> {
+        Vec::new()
+    }
+
+    fn run(&self, _: &[Tensor]) -> HandlerResult<Vec<Tensor>> {
+        Err("not run".into())
+    }
+}
+
+/// Same: CHK-006, MAP-001, MAP-002, MAP-003. The model is not loaded while the graph is recorded.
+#[test]
+fn c158_platform_with_integration_test() {
+    let binder = plain()
+        .input("x", |_| Ok([0.0, 0.0]))
+        .ground_truth("y", |_| Ok([0.0, 0.0]))
+        .metric("m", MetricDirection::Downward, [argument("a"), argument("b")], |[_, _]| Ok(vec![0.0]))
+        .load_model(|| -> HandlerResult<NotLoaded> { Err("not loaded while mapping".into()) })
+        .integration_test(|flow| {
+            let x = flow.input("x")?;
+            let prediction = flow.model([&x])?.at(0)?;
+            let y = flow.ground_truth("y")?;
+            flow.metric("m", (&y, &prediction))
+        })
+        .build()
+        .unwrap();
+    Verdict::of("c158_platform_with_integration_test").holds(&check_for_platform(&binder));
+}
+
 /// Visualizers, losses and metrics are not run by this check.
 #[test]
 fn functions_over_tensors_are_not_run() {
-    let image = |_: [&Tensor; 1]| -> leap_binder::contract::HandlerResult<LeapImage> { panic!("not run") };
+    let image = |_: [&Tensor; 1]| -> HandlerResult<LeapImage> { panic!("not run") };
     let binder = plain()
         .input("x", |_| Ok(Tensor::zeros(2, candle_core::DType::F32, &Device::Cpu)?))
         .visualizer("v", [input("x")], image)

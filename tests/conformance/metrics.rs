@@ -1,10 +1,11 @@
 //! Metrics, instance metrics and losses: what the setup says of them, and how they are registered.
 
 use candle_core::Tensor;
+use leap_binder::binder::flow::CallOptions;
 use leap_binder::check::check;
-use leap_binder::contract::{Code, HandlerResult, MetricDirection, argument};
+use leap_binder::contract::{Code, DataState, HandlerResult, MetricDirection, argument};
 
-use crate::support::{plain, refused, zeros};
+use crate::support::{plain, refused, split, zeros};
 use crate::verdict::Verdict;
 
 const UPWARD: MetricDirection = MetricDirection::Upward;
@@ -23,6 +24,17 @@ fn c080_metrics_valid() {
         .build()
         .unwrap();
     Verdict::of("c080_metrics_valid").holds(&check(&binder));
+}
+
+/// Deviates: MET-009. The direction is that of the called metric, whatever was registered after it.
+#[test]
+fn c080_a_call_keeps_to_its_own_direction() {
+    let builder = plain().metric("first", UPWARD, [argument("x")], values);
+    let binder = builder.metric("second", MetricDirection::Downward, [argument("x")], values).build().unwrap();
+    let mut calls = binder.calls(&split(DataState::Training, 3, 0), CallOptions::default());
+    let mut direction = |name: &str| calls.metric(name, &[&zeros(&[2])], &["s0".into()]).unwrap().directions;
+    assert_eq!(direction("first"), UPWARD.into());
+    assert_eq!(direction("second"), MetricDirection::Downward.into());
 }
 
 /// Same: MET-020, MET-021. Deviates: MET-033.

@@ -1,21 +1,23 @@
 //! Visualizers: what the setup says of them, and how they are registered and run.
 
 use candle_core::{DType, Device, Tensor};
+use leap_binder::binder::flow::CallOptions;
 use leap_binder::check::check;
 use leap_binder::contract::{
-    Code, DataState, HandlerResult, LeapAudio, LeapGraph, LeapHorizontalBar, LeapImage, LeapImageMask,
-    LeapImageWithBBox, LeapImageWithHeatmap, LeapPointCloud, LeapText, LeapTextMask, LeapVideo, argument,
+    Code, ConfusionMatrixElement, ConfusionMatrixValue, DataState, ElementInstance, HandlerResult, LeapAudio,
+    LeapGraph, LeapHorizontalBar, LeapImage, LeapImageMask, LeapImageWithBBox, LeapImageWithHeatmap, LeapPointCloud,
+    LeapText, LeapTextMask, LeapVideo, argument,
 };
 use serde_json::json;
 
-use crate::support::{plain, refused, says, zeros};
+use crate::support::{filled, plain, refused, says, split, zeros};
 use crate::verdict::{Verdict, probe};
 
 fn bytes(shape: &[usize]) -> HandlerResult<Tensor> {
     Ok(Tensor::zeros(shape, DType::U8, &Device::Cpu)?)
 }
 
-/// Same: VIS-001, VIS-002, VIS-003, VIS-004.
+/// Same: VIS-001, VIS-002, VIS-003, VIS-004, VIS-005.
 ///
 /// That the built-ins come first, in their order and with their arguments, is compared for every case.
 #[test]
@@ -47,6 +49,7 @@ fn c070_visualizers_valid() {
     assert_eq!(drawn["data"], json!(["[Text(\"s1\")]", "[1, 2]", "validation"]));
     let recorded = probe("c070_visualizers_valid", "run_visualizer injects the sample argument");
     assert_eq!((&drawn["type"], &drawn["data"][2]), (&recorded["type"], &recorded["data"][2]));
+    assert!(binder.run_heatmap("img", &[&zeros(&[2, 2])], &[&zeros(&[1, 2])]).unwrap().is_none());
     says(binder.run_visualizer("nope", DataState::Validation, &"s1".into(), &[]), "nope");
 }
 
@@ -68,4 +71,36 @@ fn c071_visualizer_registration_rules() {
         .unwrap();
     assert!(check(&heat).is_valid);
     assert_eq!(heat.visualizers().len(), 2);
+}
+
+/// Same: VIS-020, VIS-025.
+#[test]
+fn c074_visualizer_calls() {
+    let image = |_: &[&Tensor]| Ok(LeapImage::new(filled(&[2, 2, 3], 7.0))?);
+    let binder = plain()
+        .visualizer("v", [argument("a")], move |[a]| image(&[a]))
+        .visualizer("none", [], move |[]: [&Tensor; 0]| image(&[]))
+        .build()
+        .unwrap();
+    let call = |name: &str, tensors: &[&Tensor], options: CallOptions| {
+        let drawn = binder.calls(&split(DataState::Training, 3, 0), options).visualizer(name, tensors, &"s0".into());
+        drawn.map_err(leap_binder::Error::from)
+    };
+    let (a, options) = (zeros(&[2, 2]), CallOptions::default());
+    assert!(call("v", &[&a], options).is_ok());
+    says(call("none", &[], options), "at least one positional");
+    says(call("v", &[&a], options.batch_size(2)), "without batch dimension");
+    assert!(call("v", &[&a], options.batch_size(5)).is_ok());
+}
+
+/// Same: VDC-117, VDC-118.
+#[test]
+fn c075_defaults_of_small_classes() {
+    let element = ConfusionMatrixElement::new("a", ConfusionMatrixValue::Positive, 0.5);
+    let recorded = probe("c075_visualizer_classes", "ConfusionMatrixElement defaults");
+    assert_eq!(json!(element.id), recorded["id"]);
+    let instance = ElementInstance::new("o", zeros(&[1]));
+    let recorded = probe("c075_visualizer_classes", "ElementInstance defaults");
+    assert!(recorded["instance_metadata"].is_null() && instance.metadata.is_empty());
+    assert!(recorded["instance_metrics"].is_null() && instance.metrics.is_empty());
 }

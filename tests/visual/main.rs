@@ -1,8 +1,8 @@
 //! Visualizer payloads and built-in visualizers against what code_loader 1.0.214 and NumPy give.
 //!
-//! `construction.json` and `warnings.json` were recorded from code_loader 1.0.214 by probing its classes: for each probe
-//! whether it was accepted, the beginning of the first line of the message if not (class names cut off), and the warnings
-//! (cut at 200 characters). `visual.json` comes from `make_visual.py` beside it.
+//! `construction.json` and `warnings.json` were recorded from code_loader 1.0.214 by probing its classes: for each
+//! probe whether it was accepted, the beginning of the first line of the message if not (class names cut off), and the
+//! warnings (cut at 200 characters). `visual.json` comes from `make_visual.py` beside it.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -54,10 +54,8 @@ fn json_of_values() {
     let json = |payload: Visualization| serde_json::to_value(payload).unwrap();
     let pixels = Tensor::new(&[[[0.1f32], [f32::NAN]], [[2.0], [-3.5]]], &Device::Cpu).unwrap();
     let text = serde_json::to_string(&LeapImage::new(pixels).unwrap()).unwrap();
-    assert_eq!(
-        text,
-        r#"{"type":"Image","data":{"dtype":"float32","shape":[2,2,1],"data":[[[0.1],[null]],[[2.0],[-3.5]]]},"compress":true}"#
-    );
+    let data = r#"{"dtype":"float32","shape":[2,2,1],"data":[[[0.1],[null]],[[2.0],[-3.5]]]}"#;
+    assert_eq!(text, format!(r#"{{"type":"Image","data":{data},"compress":true}}"#));
     assert_eq!(
         json(LeapImage::new(bytes(0, (2, 0, 3))).unwrap().into())["data"],
         json!({
@@ -86,7 +84,8 @@ fn boxes_have_the_recorded_defaults() {
     assert_eq!(
         serde_json::to_value(&flat).unwrap(),
         json!({
-            "x": 0.5, "y": 0.5, "width": 0.1, "height": 0.1, "confidence": 1.0, "label": "a", "rotation": 0.0, "metadata": null
+            "x": 0.5, "y": 0.5, "width": 0.1, "height": 0.1, "confidence": 1.0, "label": "a",
+            "rotation": 0.0, "metadata": null
         })
     );
     let cube = BoundingBox3D::new([0.0; 3], [1.0; 3], 0.0, "b");

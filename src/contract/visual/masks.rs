@@ -102,8 +102,8 @@ impl LeapImageWithHeatmap {
     /// An f32 image `(height, width, 1 | 3)` and f32 heat maps `(labels, height, width)`.
     ///
     /// # Errors
-    /// `BND-208` when either is not f32, or the first axis of the heat maps differs from the number of labels. Other axes
-    /// are not checked, as in code_loader; that the sizes agree is warned about.
+    /// `BND-208` when either is not f32, or the first axis of the heat maps differs from the number of labels. Other
+    /// axes are not checked, as in code_loader; that the sizes agree is warned about.
     pub fn new<L: Into<String>>(
         image: Tensor,
         heatmaps: Tensor,

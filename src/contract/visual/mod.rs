@@ -1,7 +1,7 @@
 //! Visualizer payloads: what a visualizer returns and Tensorleap draws.
 //!
-//! Each payload keeps the construction rules of code_loader 1.0.214 (binder contract, section 1.5), in its type where the type
-//! can and in its constructor else. Rules never look at pixel values; [`Visualization::warnings`] does.
+//! Each payload keeps the construction rules of code_loader 1.0.214 (binder contract, section 1.5), in its type where
+//! the type can and in its constructor else. Rules never look at pixel values; [`Visualization::warnings`] does.
 
 mod audio;
 mod boxes;
@@ -98,7 +98,8 @@ macro_rules! visualization {
     ($($variant:ident($payload:ident): $what:literal,)*) => {
         /// Any visualizer's payload.
         ///
-        /// Serialises as its payload does: code_loader's field names with `type`, tensors as `{"dtype", "shape", "data"}`.
+        /// Serialises as its payload does: code_loader's field names with `type`, tensors as `{"dtype", "shape",
+        /// "data"}`.
         #[derive(Debug, Clone, Serialize)]
         #[serde(untagged)]
         #[non_exhaustive]

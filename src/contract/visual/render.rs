@@ -7,8 +7,8 @@ impl Visualization {
     /// Whether an image would be shown black, or so nearly that nothing can be seen: no pixel above level 1 of 255.
     ///
     /// Pixels are taken as the engine shows them (binder contract, section 1.5): still images rounded and clipped to
-    /// 0..=255, videos in float multiplied by 255, images under a mask rescaled from least to greatest value, so that only a
-    /// constant one is black. A NaN shows as 0. False for payloads without an image and for empty images.
+    /// 0..=255, videos in float multiplied by 255, images under a mask rescaled from least to greatest value, so that
+    /// only a constant one is black. A NaN shows as 0. False for payloads without an image and for empty images.
     ///
     /// ```
     /// use candle_core::{DType, Device, Tensor};

@@ -7,9 +7,9 @@ use super::{LeapHorizontalBar, LeapImageMask, LeapImageWithBBox, LeapImageWithHe
 impl Visualization {
     /// What will not render well, in code_loader 1.0.214's cases (binder contract, section 2.7); never an error.
     ///
-    /// Images outside 0..=255, in 0..=1 or not finite; videos outside 0..=1; box coordinates outside 0..=1; numbers of labels
-    /// and true lengths of bars; sizes and ids of masks; sizes of heat maps. An all-zero float image and a 0..=1 image under
-    /// a mask are fine. The texts name neither visualizer nor sample, which the caller knows.
+    /// Images outside 0..=255, in 0..=1 or not finite; videos outside 0..=1; box coordinates outside 0..=1; numbers of
+    /// labels and true lengths of bars; sizes and ids of masks; sizes of heat maps. An all-zero float image and a 0..=1
+    /// image under a mask are fine. The texts name neither visualizer nor sample, which the caller knows.
     pub fn warnings(&self) -> Vec<String> {
         let found = match self {
             Self::Image(payload) => still(payload.data()),
@@ -78,8 +78,8 @@ fn still(xs: &Tensor) -> Found {
         )
     } else if range.greatest > 0.0 && range.greatest <= 1.0 {
         format!(
-            "image data is float with values in {span} - looks normalized to [0,1]. Tensorleap renders images by casting \
-             to int, so this will appear near-black. Scale to [0,255] before drawing."
+            "image data is float with values in {span} - looks normalized to [0,1]. Tensorleap renders images by \
+             casting to int, so this will appear near-black. Scale to [0,255] before drawing."
         )
     } else {
         return Ok(Vec::new());
@@ -103,8 +103,8 @@ fn video(xs: &Tensor) -> Found {
         )
     } else if range.least < 0.0 || range.greatest > 1.0 {
         format!(
-            "video data is float with values in {span}, outside the expected [0,1] range. Tensorleap scales float video \
-             by 255, so values > 1 saturate to white and negatives clip to black."
+            "video data is float with values in {span}, outside the expected [0,1] range. Tensorleap scales float \
+             video by 255, so values > 1 saturate to white and negatives clip to black."
         )
     } else {
         return Ok(Vec::new());
@@ -135,7 +135,8 @@ fn bars(payload: &LeapHorizontalBar) -> Vec<String> {
     let (bars, labels) = (payload.body().len(), payload.labels().len());
     if bars != labels {
         found.push(format!(
-            "body length ({bars}) does not match labels length ({labels}). Bars and labels will be misaligned or truncated."
+            "body length ({bars}) does not match labels length ({labels}). Bars and labels will be misaligned or \
+             truncated."
         ));
     }
     if let Some(truths) = payload.gt().map(<[_]>::len).filter(|&truths| truths != bars) {
@@ -174,14 +175,14 @@ fn text_mask(payload: &LeapTextMask) -> Vec<String> {
     let (mask, words, labels) = (payload.mask().len(), payload.text().len(), payload.labels().len());
     if mask != words {
         found.push(format!(
-            "mask length ({mask}) does not match text length ({words}). Tokens will be dropped or misaligned (zip truncates \
-             to the shorter one)."
+            "mask length ({mask}) does not match text length ({words}). Tokens will be dropped or misaligned (zip \
+             truncates to the shorter one)."
         ));
     }
     if let Some(id) = payload.mask().iter().map(|&id| usize::from(id)).max().filter(|&id| id > labels) {
         found.push(format!(
-            "mask has values up to {id} but only {labels} label(s) were provided. Colors will wrap and label mapping will \
-             be wrong."
+            "mask has values up to {id} but only {labels} label(s) were provided. Colors will wrap and label mapping \
+             will be wrong."
         ));
     }
     found
@@ -193,7 +194,8 @@ fn with_heatmaps(payload: &LeapImageWithHeatmap) -> Found {
     let (heat, image) = (&heat[1..heat.len().min(3)], &image[..image.len().min(2)]);
     if heat != image {
         found.push(format!(
-            "heatmap spatial size {} does not match image H x W {}. The heatmap overlay will be stretched or misaligned.",
+            "heatmap spatial size {} does not match image H x W {}. The heatmap overlay will be stretched or \
+             misaligned.",
             shape_text(heat),
             shape_text(image)
         ));

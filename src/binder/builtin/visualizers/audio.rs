@@ -9,13 +9,13 @@ const POINTS: usize = 2000;
 /// Sound with a picture of it: its waveform, or a spectrogram that the caller made. Not registered for every binder.
 ///
 /// The sound loses axes of 1; of two axes that are left the shorter one is taken for the channels and averaged. Without
-/// `visual`, or where that is a waveform (one axis), the picture is a graph of every k-th value, k = max(1, n / 2000), over
-/// the time in seconds. A `visual` of two axes is a spectrogram: transposed where `time_axis` is even (0, or -2), so that
-/// time runs to the right, and rescaled by [`rescale`]. One of three axes is an image and is taken as it is.
+/// `visual`, or where that is a waveform (one axis), the picture is a graph of every k-th value, k = max(1, n / 2000),
+/// over the time in seconds. A `visual` of two axes is a spectrogram: transposed where `time_axis` is even (0, or -2),
+/// so that time runs to the right, and rescaled by [`rescale`]. One of three axes is an image and is taken as it is.
 ///
 /// # Shapes
-/// `audio`: `(n,)`, `(n, channels)` or `(channels, n)`, with any further axes of 1; `visual`: `(n,)`, `(frequencies, times)` or
-/// `(height, width, 1 | 3)`.
+/// `audio`: `(n,)`, `(n, channels)` or `(channels, n)`, with any further axes of 1; `visual`: `(n,)`, `(frequencies,
+/// times)` or `(height, width, 1 | 3)`.
 ///
 /// # Errors
 /// When the sound or the picture has another number of axes, and `BND-208` for a rate of 0 or an image that

@@ -6,13 +6,13 @@ use crate::contract::{Code, HandlerResult, LeapImageMask, LeapTextMask, Violatio
 
 /// An image under class regions, labelled "0", "1", ... by the mask's last axis.
 ///
-/// A leading axis of 1 is dropped from both. A mask of more than two axes loses the last one: where it is 1, by dropping
-/// it, else by taking the class of the greatest score. Other masks hold classes already (and get, as in code_loader, as many
-/// labels as they are wide). Mask values wrap at 256.
+/// A leading axis of 1 is dropped from both. A mask of more than two axes loses the last one: where it is 1, by
+/// dropping it, else by taking the class of the greatest score. Other masks hold classes already (and get, as in
+/// code_loader, as many labels as they are wide). Mask values wrap at 256.
 ///
 /// # Shapes
-/// `mask`: `(1, height, width, classes)` or `(1, height, width, 1)` or `(height, width)`; `image`: `(1, height, width, 1 | 3)`.
-/// The leading 1 may be missing.
+/// `mask`: `(1, height, width, classes)` or `(1, height, width, 1)` or `(height, width)`; `image`: `(1, height, width,
+/// 1 | 3)`. The leading 1 may be missing.
 ///
 /// # Errors
 /// Those of [`LeapImageMask::new`].

@@ -1,8 +1,9 @@
 //! code_loader's built-in visualizers, number for number (binder contract, section 2.7; code_loader 1.0.214).
 //!
-//! Unlike a binder's own visualizers they take *batched* tensors `(n, ...)`. All but [`raw_data`], [`text`] and [`image_mask`]
-//! draw item 0 of the batch only. [`BUILTIN`] lists the eight that are registered for every binder; [`default_audio_visualizer`] is
-//! a helper that binders may register themselves. All are deterministic, on the CPU, bit for bit NumPy's results.
+//! Unlike a binder's own visualizers they take *batched* tensors `(n, ...)`. All but [`raw_data`], [`text`] and
+//! [`image_mask`] draw item 0 of the batch only. [`BUILTIN`] lists the eight that are registered for every binder;
+//! [`default_audio_visualizer`] is a helper that binders may register themselves. All are deterministic, on the CPU,
+//! bit for bit NumPy's results.
 
 mod audio;
 mod masks;

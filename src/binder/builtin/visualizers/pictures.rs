@@ -48,9 +48,8 @@ pub fn horizontal_bar(data: &Tensor) -> HandlerResult<LeapHorizontalBar> {
 
 /// Rescales values to u8 by the least and the greatest: `255 * (x - min) / (max - min + 1e-5)`, truncated.
 ///
-/// Each step is taken in f32. The small constant makes a constant image 0 and the greatest value of an ordinary image 254; it is
-/// lost, and the greatest value 255, where the range is above 256.
-/// Where a value is NaN, all become 0.
+/// Each step is taken in f32. The small constant makes a constant image 0 and the greatest value of an ordinary image
+/// 254; it is lost, and the greatest value 255, where the range is above 256. Where a value is NaN, all become 0.
 ///
 /// # Shapes
 /// Any; the result has the same.

@@ -1,5 +1,5 @@
-//! NumPy's printed form of an array, with its default options: 8 digits after the point, lines of 75 characters, above 1000
-//! values the first and last three along each axis. As NumPy 2.4 prints.
+//! NumPy's printed form of an array, with its default options: 8 digits after the point, lines of 75 characters, above
+//! 1000 values the first and last three along each axis. As NumPy 2.4 prints.
 
 use candle_core::{DType, Tensor};
 
@@ -101,62 +101,68 @@ fn reals(values: &[f64], single: bool) -> Vec<String> {
         true => (1e6, f64::from(1e-4f32), f64::from(greatest as f32 / least as f32)),
         false => (1e8, 1e-4, greatest / least),
     };
-    let exponents = greatest > 0.0 && (greatest >= large || least < small || ratio > 1000.0);
-    let parts = values.iter().map(|&value| match value.is_finite() {
-        true if exponents => scientific(value, single),
-        true => positional(value, single),
-        false => Parts { whole: odd(value), fraction: None, exponent: 0 },
+    if greatest > 0.0 && (greatest >= large || least < small || ratio > 1000.0) {
+        return aligned(with_exponents(values, single));
+    }
+    let texts: Vec<String> = values.iter().map(|&value| positional(value, single)).collect();
+    let fraction = |text: &str| text.split_once('.').map(|(_, fraction)| fraction.len());
+    let width = texts.iter().filter_map(|text| fraction(text)).max().unwrap_or_default();
+    let padded = texts.into_iter().map(|text| match fraction(&text) {
+        Some(length) => text + &" ".repeat(width - length),
+        None => text,
     });
-    let parts: Vec<Parts> = parts.collect();
-    let fractions = parts.iter().filter_map(|part| part.fraction.as_ref());
-    let fraction_width = fractions.map(String::len).max().unwrap_or_default();
-    let exponent_width = parts.iter().map(|part| part.exponent.abs().to_string().len()).max().unwrap_or(2).max(2);
-    let texts = parts.into_iter().map(|Parts { whole, fraction, exponent }| match fraction {
-        None => whole,
-        Some(fraction) if exponents => {
-            with_exponent(&format!("{whole}.{fraction:0<fraction_width$}"), exponent, exponent_width)
-        }
-        Some(fraction) => format!("{whole}.{fraction:<fraction_width$}"),
-    });
-    aligned(texts.collect())
+    aligned(padded.collect())
 }
 
-/// A number's text: what stands before the point, after it (none where there is no point), and the power of ten.
-struct Parts {
-    whole: String,
-    fraction: Option<String>,
-    exponent: i32,
+/// The shortest digits that tell the value, at most eight after the point, which always stands.
+fn positional(value: f64, single: bool) -> String {
+    if !value.is_finite() {
+        return odd(value);
+    }
+    let shortest = if single { (value as f32).to_string() } else { value.to_string() };
+    let digits = shortest.split_once('.').map_or(0, |(_, fraction)| fraction.len()).min(DIGITS);
+    // Rounded anew from the exact value: of two shortest texts equally near, NumPy takes the even one.
+    match digits {
+        0 => shortest + ".",
+        _ => format!("{value:.digits$}").trim_end_matches('0').to_owned(),
+    }
+}
+
+/// All with as many digits as the value that needs most, at most eight after the point: exact ones, not noughts.
+fn with_exponents(values: &[f64], single: bool) -> Vec<String> {
+    let needed = |&value: &f64| {
+        let shortest = if single { format!("{:e}", value as f32) } else { format!("{value:e}") };
+        let (digits, _) = parts(&shortest);
+        let digits = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        if digits <= DIGITS {
+            return digits;
+        }
+        let cut = format!("{value:.DIGITS$e}");
+        parts(&cut).0.trim_end_matches('0').split_once('.').map_or(0, |(_, fraction)| fraction.len())
+    };
+    let finite = || values.iter().filter(|value| value.is_finite());
+    let digits = finite().map(needed).max().unwrap_or_default();
+    let width = finite().map(|value| parts(&format!("{value:.digits$e}")).1.abs().to_string().len()).max().unwrap_or(2);
+    let text = |&value: &f64| {
+        if !value.is_finite() {
+            return odd(value);
+        }
+        let text = format!("{value:.digits$e}");
+        let (digits, exponent) = parts(&text);
+        let point = if digits.contains('.') { "" } else { "." };
+        with_exponent(&format!("{digits}{point}"), exponent, width.max(2))
+    };
+    values.iter().map(text).collect()
+}
+
+/// Rust's text with an exponent in its parts.
+pub(super) fn parts(text: &str) -> (&str, i32) {
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    (digits, exponent.parse().unwrap_or_default())
 }
 
 fn odd(value: f64) -> String {
     if value.is_nan() { "nan".to_owned() } else { value.to_string() }
-}
-
-/// The shortest digits that tell the value, cut to eight after the point.
-fn positional(value: f64, single: bool) -> Parts {
-    let shortest = if single { (value as f32).to_string() } else { value.to_string() };
-    split(&shortest, || format!("{value:.DIGITS$}"), 0)
-}
-
-fn scientific(value: f64, single: bool) -> Parts {
-    let parse = |text: &str| -> (String, i32) {
-        let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
-        (digits.to_owned(), exponent.parse().unwrap_or_default())
-    };
-    let (shortest, exponent) = parse(&if single { format!("{:e}", value as f32) } else { format!("{value:e}") });
-    let (cut, cut_exponent) = parse(&format!("{value:.DIGITS$e}"));
-    let digits = shortest.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    split(&shortest, || cut, if digits > DIGITS { cut_exponent } else { exponent })
-}
-
-fn split(shortest: &str, cut: impl FnOnce() -> String, exponent: i32) -> Parts {
-    let (whole, fraction) = shortest.split_once('.').unwrap_or((shortest, ""));
-    if fraction.len() <= DIGITS {
-        return Parts { whole: whole.to_owned(), fraction: Some(fraction.to_owned()), exponent };
-    }
-    let cut = cut();
-    let (whole, fraction) = cut.split_once('.').unwrap_or((&cut, ""));
-    Parts { whole: whole.to_owned(), fraction: Some(fraction.trim_end_matches('0').to_owned()), exponent }
 }
 
 /// Digits with a power of ten of `width` digits and a sign: `1.5e-05`.

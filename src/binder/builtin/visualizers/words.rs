@@ -16,8 +16,8 @@ pub fn raw_data(data: &Tensor) -> HandlerResult<LeapText> {
 
 /// A word for each entry of the first axis, or of the second where the shape is `(1, words)`.
 ///
-/// The word is the entry as Python prints it, f32 widened to Python's float; where the entry is a list, its first item, so
-/// that of a batch `(n, words)` with n above 1 only the first word of each sample is left, as in code_loader.
+/// The word is the entry as Python prints it, f32 widened to Python's float; where the entry is a list, its first item,
+/// so that of a batch `(n, words)` with n above 1 only the first word of each sample is left, as in code_loader.
 ///
 /// # Shapes
 /// `data`: `(1, words)`, `(words,)` or `(words, k, ...)`.
@@ -61,16 +61,24 @@ fn list(texts: &[String], shape: &[usize]) -> String {
 }
 
 /// A float as Python prints it: the shortest digits, with an exponent below 1e-4 and from 1e16.
+///
+/// Of two shortest texts equally near, Python takes the even one: hence the second rounding, from the exact value.
 fn float(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
     }
     let size = value.abs();
-    if size.is_infinite() || size == 0.0 || (1e-4..1e16).contains(&size) {
-        let text = value.to_string();
-        return if size.is_finite() && size.fract() == 0.0 { text + ".0" } else { text };
+    let fraction = |digits: &str| digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    if size.is_infinite() {
+        return value.to_string();
     }
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    printed::with_exponent(digits, exponent.parse().unwrap_or_default(), 2)
+    if size == 0.0 || (1e-4..1e16).contains(&size) {
+        let digits = fraction(&value.to_string()).max(1);
+        return format!("{value:.digits$}");
+    }
+    let shortest = format!("{value:e}");
+    let digits = fraction(printed::parts(&shortest).0);
+    let text = format!("{value:.digits$e}");
+    let (digits, exponent) = printed::parts(&text);
+    printed::with_exponent(digits, exponent, 2)
 }
