@@ -83,7 +83,7 @@ fn a_chain_through_the_model_loop() {
             },
         )
         .loss("loss", [ground_truth("target")], |_, [_]| Ok(0.5))
-        .visualizer("text", [], |_, []| Ok(LeapHorizontalBar::new(vec![1.0], vec!["x".to_owned()])?));
+        .visualizer("text", [], |_, []| Ok(LeapHorizontalBar::new(vec![1.0], vec!["x".to_owned()])));
     let binder = Binder::builder(Numbers)
         .ground_truth("target", |_| Ok([4f32; 3]))
         .prediction_with("pred", ["a", "b", "c"], -1)

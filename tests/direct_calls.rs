@@ -181,14 +181,21 @@ fn losses_and_metrics() {
 fn visualizers_keep_their_precision() {
     let drawn = |xs: Tensor, options: CallOptions| {
         let builder = builder().visualizer("v", [argument("a")], |[xs]| {
-            Ok(LeapHorizontalBar::new(xs.flatten_all()?.to_vec1::<f32>()?, vec!["a".to_owned(); xs.elem_count()])?)
+            Ok(LeapHorizontalBar::new(xs.flatten_all()?.to_vec1::<f32>()?, vec!["a".to_owned(); xs.elem_count()]))
         });
         let binder = builder.build().unwrap();
         binder.calls(&subset(), options).visualizer("v", &[&xs], &SampleId::from("s0"))
     };
     let xs = Tensor::new(&[0.1f32, 0.2], &Device::Cpu).unwrap();
     assert!(format!("{:?}", drawn(xs.clone(), CallOptions::default()).unwrap()).contains("[0.1, 0.2]"));
-    refused(drawn(xs, CallOptions::default().batch_size(2)), Code::IntegrationTest, "batch");
+    refused(drawn(xs.clone(), CallOptions::default().batch_size(2)), Code::IntegrationTest, "batch");
+
+    let unlabelled = builder()
+        .visualizer("v", [argument("a")], |[xs]| Ok(LeapHorizontalBar::new(xs.to_vec1()?, Vec::<String>::new())));
+    let binder = unlabelled.build().unwrap();
+    let mut calls = binder.calls(&subset(), CallOptions::default());
+    calls.visualizer("v", &[&xs], &SampleId::from("s0")).unwrap();
+    assert!(calls.warnings().general[0].starts_with("visualizer::v: "), "{:?}", calls.warnings());
 }
 
 #[test]
@@ -218,6 +225,8 @@ fn latent_spaces_from_samples() {
     assert!(values(&[1.0, f32::NAN])[0].contains("NaN"));
     assert!(values(&[65505.0])[0].contains("clipped"));
     assert!(values(&[65504.0]).is_empty());
+    let large = Tensor::new(&[70_000i64], &Device::Cpu).unwrap();
+    assert!(space(large, plain).1[0].contains("clipped"));
     let projected = plain.reduce(LatentSpaceReduction::RandomProjection { n_components: 64 });
     assert!(space(zeros(&[4097], DType::F32), projected).0.is_ok());
 }

@@ -79,7 +79,7 @@ fn base() -> BinderBuilder<Numbers> {
 }
 
 fn bars(xs: &Tensor) -> HandlerResult<LeapHorizontalBar> {
-    Ok(LeapHorizontalBar::new(xs.to_vec1()?, ["a", "b", "c"].map(String::from).to_vec())?)
+    Ok(LeapHorizontalBar::new(xs.to_vec1()?, ["a", "b", "c"].map(String::from).to_vec()))
 }
 
 fn recorded(case: &str) -> Json {
@@ -409,7 +409,7 @@ fn an_encoder_that_seems_batched() {
         .input_with("img", -1, |_| Ok((vec![1f32; 16], [1, 4, 4])))
         .visualizer("v", [argument("a")], move |[xs]| {
             drawn.lock().unwrap().push(xs.dims().to_vec());
-            Ok(LeapHorizontalBar::new(vec![1.0], vec!["x".to_owned()])?)
+            Ok(LeapHorizontalBar::new(vec![1.0], vec!["x".to_owned()]))
         })
         .metric("shape", MetricDirection::Upward, [input("img")], move |[xs]| {
             seen.lock().unwrap().push(xs.dims().to_vec());
@@ -491,7 +491,11 @@ fn ids_must_be_of_the_subsets_type() {
         .unwrap();
     same_text_of_table("c182", &test(&binder, "s0"));
     assert!(test(&binder, "s1").passed());
-    failed(&binder.integration_test(DataState::Training, 0), Code::MixedIdTypes, "same type");
+    let report = binder.integration_test(DataState::Training, 0);
+    failed(&report, Code::MixedIdTypes, "same type");
+    // The test had not begun.
+    assert_eq!(report.table.ending, Ending::Crashed(None));
+    assert!(report.table.to_string().ends_with("\nScript crashed before completing all steps.\n"));
     let group = vec![SampleId::from("s0")];
     failed(&binder.integration_test(DataState::Training, group), Code::MixedGrouping, "not grouped");
     failed(&binder.integration_test(DataState::Test, "s0"), Code::MissingSubset, "test");
@@ -539,7 +543,7 @@ fn the_platform_could_not_follow() {
         (
             |flow| {
                 let x = flow.input("x")?;
-                flow.model([&x])?.at(10)?;
+                flow.model([&x])?.at(10).map(drop)?;
                 Ok(())
             },
             Code::IntegrationTest,
@@ -548,7 +552,7 @@ fn the_platform_could_not_follow() {
         (
             |flow| {
                 let x = flow.input("x")?;
-                flow.model([&x])?.prediction("logits")?;
+                flow.model([&x])?.prediction("logits").map(drop)?;
                 Ok(())
             },
             Code::IntegrationTest,
@@ -557,7 +561,7 @@ fn the_platform_could_not_follow() {
         (
             |flow| {
                 let x = flow.input("x")?;
-                flow.model([&x])?.at(1)?;
+                flow.model([&x])?.at(1).map(drop)?;
                 Ok(())
             },
             Code::IntegrationTest,

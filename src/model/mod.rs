@@ -13,6 +13,7 @@ mod leap;
 mod weights;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
@@ -57,6 +58,32 @@ pub trait Model: Debug + Send + Sync {
     /// [`Error::Argument`](crate::Error::Argument) for a batch of another shape,
     /// [`Error::Tensor`](crate::Error::Tensor) if the device fails.
     fn forward(&self, xs: &Tensor) -> Result<Output>;
+}
+
+impl<M: Model + ?Sized> Model for Arc<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn classes(&self) -> &[String] {
+        (**self).classes()
+    }
+
+    fn input(&self) -> &ImageSpec {
+        (**self).input()
+    }
+
+    fn latent_dim(&self) -> usize {
+        (**self).latent_dim()
+    }
+
+    fn device(&self) -> &Device {
+        (**self).device()
+    }
+
+    fn forward(&self, xs: &Tensor) -> Result<Output> {
+        (**self).forward(xs)
+    }
 }
 
 /// What a [`Model`] says of a batch of `n` images.

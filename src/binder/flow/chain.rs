@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use super::model::ModelCall;
-use crate::binder::handlers::{AutoregressiveFunctions, ChainFunction, StepResult};
-use crate::binder::{AnySample, AnyState, ChainRef, Place, Registry, guarded};
+use crate::binder::handlers::{AutoregressiveFunctions, ChainFunction, ChainRef, StepResult};
+use crate::binder::{AnySample, AnyState, Place, Registry, guarded, same_bits};
 use crate::contract::{ChainMetric, Code, MetricDirections, MetricResult, NamedTensors, Violation, resolve_directions};
 
 const STEP: &str = "autoregressive_step";
@@ -143,22 +143,13 @@ fn same_layout(first: &NamedTensors, now: &NamedTensors) -> Result<(), Violation
 
 fn same_inputs(one: Option<&NamedTensors>, two: Option<&NamedTensors>) -> bool {
     let same = |((name, xs), (other, ys)): (&(String, Tensor), &(String, Tensor))| {
-        name == other && xs.dtype() == ys.dtype() && xs.dims() == ys.dims() && same_values(xs, ys).unwrap_or(false)
+        name == other && same_bits(xs, ys).unwrap_or(false)
     };
     match (one, two) {
         (Some(one), Some(two)) => one.len() == two.len() && one.iter().zip(two).all(same),
         (None, None) => true,
         _ => false,
     }
-}
-
-fn same_values(xs: &Tensor, ys: &Tensor) -> candle_core::Result<bool> {
-    if xs.dtype() == DType::I64 {
-        return Ok(xs.flatten_all()?.to_vec1::<i64>()? == ys.flatten_all()?.to_vec1::<i64>()?);
-    }
-    let values = |xs: &Tensor| xs.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-    let equal = |(x, y): (&f64, &f64)| x == y || (x.is_nan() && y.is_nan());
-    Ok(values(xs)?.iter().zip(&values(ys)?).all(equal))
 }
 
 /// Calls a function over a whole chain and ground truths without a batch axis.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Flow, Handle, InputHandle, Outputs, Wire};
 use crate::Result;
-use crate::binder::LatentSpaceFn;
+use crate::binder::handlers::LatentSpaceFn;
 use crate::contract::{Argument, Source};
 
 /// Handles that were made so far, so that an encoder is run and recorded once.

@@ -337,9 +337,3 @@ fn batched(calls: &mut Calls<'_>, name: &str, xs: &Tensor) -> Result<Tensor, Vio
     }
     super::guarded(name, || Ok(xs.unsqueeze(0)?))
 }
-
-impl crate::binder::Registry {
-    pub(crate) fn mapping(&self) -> Result<Vec<crate::contract::NodeConnection>, crate::contract::Violation> {
-        Ok(Vec::new())
-    }
-}

@@ -124,11 +124,9 @@ impl Calls<'_> {
         Ok(payload)
     }
 
-    /// The one place at which a payload is asked what looks wrong in it.
-    pub(super) fn look_at(&mut self, function: &str, _payload: &Visualization) {
-        // `Visualization::warnings` goes here once it has been merged.
-        let found: Vec<String> = Vec::new();
-        found.into_iter().for_each(|text| self.warnings.add(format!("{function}: {text}")));
+    /// Asks a payload what will not render well.
+    pub(super) fn look_at(&mut self, function: &str, payload: &Visualization) {
+        payload.warnings().into_iter().for_each(|text| self.warnings.add(format!("{function}: {text}")));
     }
 
     /// Calls a function on what the platform's engine would hand it.
