@@ -1,11 +1,10 @@
 //! The analysis configuration, prediction types, custom layers and the model.
 
-use candle_core::Tensor;
 use leap_binder::check::check;
-use leap_binder::contract::{AnalysisConfiguration, Code, CustomLayer, HandlerResult, LeapModel, ModelInput};
+use leap_binder::contract::{AnalysisConfiguration, Code, CustomLayer, HandlerResult};
 use serde_json::json;
 
-use crate::support::{plain, refused};
+use crate::support::{NotLoaded, plain, refused};
 use crate::verdict::{Verdict, recorded};
 
 fn names(names: &[&str]) -> Option<Vec<String>> {
@@ -58,18 +57,6 @@ fn c159_custom_layer() {
     let builder = plain().custom_layer(layer(["other", "name"]));
     let binder = builder.custom_layer(layer(["units", "name"])).build().unwrap();
     Verdict::of("c159_custom_layer").holds(&check(&binder));
-}
-
-struct NotLoaded;
-
-impl LeapModel for NotLoaded {
-    fn inputs(&self) -> Vec<ModelInput> {
-        Vec::new()
-    }
-
-    fn run(&self, _: &[Tensor]) -> HandlerResult<Vec<Tensor>> {
-        Err("not run".into())
-    }
 }
 
 /// Same: MOD-003, MOD-004, MOD-019, MOD-021. Deviates: MOD-005.

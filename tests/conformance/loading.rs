@@ -5,10 +5,13 @@ use std::process::Command;
 use candle_core::{Device, Tensor};
 use leap_binder::Binder;
 use leap_binder::check::{check, check_build, check_for_platform};
-use leap_binder::contract::{DataState, LeapHorizontalBar, LeapImage, Metadata, ground_truth, input, prediction};
+use leap_binder::contract::{
+    DataState, HandlerResult, LeapHorizontalBar, LeapImage, Metadata, MetricDirection, argument, ground_truth, input,
+    prediction,
+};
 use serde_json::json;
 
-use crate::support::{Calls, Data, Sample, filled, over, plain, split, train_val};
+use crate::support::{Calls, Data, NotLoaded, Sample, filled, over, plain, split, train_val};
 use crate::verdict::Verdict;
 
 /// Same: CHK-001, CHK-002, CHK-003, CHK-004.
@@ -66,7 +69,6 @@ fn c003_reference_shaped() {
     let verdict = Verdict::of("c003_reference_shaped").but(|recorded| {
         let types = json!([{"name": "classes", "labels": NAMES, "channel_dim": -1}]);
         recorded["setup"]["prediction_types"] = types;
-        recorded["node_connections"] = json!([]);
     });
     verdict.holds(&check(&binder));
 }
@@ -196,18 +198,6 @@ fn c157_platform_requires_integration_test() {
     let verdict = Verdict::of("c157_platform_requires_integration_test");
     let report = check_for_platform(&binder);
     verdict.display("integration_test", "Errors", "No integration test was found").holds(&report);
-}
-
-struct NotLoaded;
-
-impl LeapModel for NotLoaded {
-    fn inputs(&self) -> Vec<ModelInput> {
-        Vec::new()
-    }
-
-    fn run(&self, _: &[Tensor]) -> HandlerResult<Vec<Tensor>> {
-        Err("not run".into())
-    }
 }
 
 /// Same: CHK-006, MAP-001, MAP-002, MAP-003. The model is not loaded while the graph is recorded.

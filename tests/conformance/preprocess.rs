@@ -50,6 +50,8 @@ fn c020_response_constructor() {
 fn c020_mixed_items_are_found_by_the_check() {
     let mixed = Subset::new(TRAINING, [SampleId::Int(1), SampleId::from("b")]);
     assert_eq!(mixed.len(), 2);
+    let report = checked(vec![mixed, Subset::new(VALIDATION, ["v"])]);
+    assert!(report.payloads[1].display["Errors"].contains("Different id types"), "{report}");
 }
 
 /// Same: PRS-017, PRS-019.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use candle_core::{Device, Tensor};
 use leap_binder::binder::BinderBuilder;
-use leap_binder::contract::{Code, DataState, Dataset, HandlerResult, SampleId, Subset};
+use leap_binder::contract::{Code, DataState, Dataset, HandlerResult, LeapModel, ModelInput, SampleId, Subset};
 use leap_binder::{Binder, Error};
 
 /// Subsets from a closure; a sample is its id and state.
@@ -88,6 +88,19 @@ pub(crate) fn zeros(shape: &[usize]) -> Tensor {
 
 pub(crate) fn filled(shape: &[usize], value: f32) -> Tensor {
     Tensor::full(value, shape, &Device::Cpu).unwrap()
+}
+
+/// A model that the check must not load.
+pub(crate) struct NotLoaded;
+
+impl LeapModel for NotLoaded {
+    fn inputs(&self) -> Vec<ModelInput> {
+        Vec::new()
+    }
+
+    fn run(&self, _: &[Tensor]) -> HandlerResult<Vec<Tensor>> {
+        Err("not run".into())
+    }
 }
 
 /// What was called, in order.

@@ -1,12 +1,12 @@
 """Makes tests/conformance/recorded/*.json from recorded results of code_loader 1.0.214's check_dataset.
 
-    python3 trim.py FOLDER
+    python3 trim.py FOLDER [--all]
 
 FOLDER holds one JSON file for each case: `case`, and under `check_dataset` what the check gave, with Python types
 spelled `__ndarray__`, `__enum__`, `__numpy_scalar__`, `__float__`, `__tuple__` and `__type__`. Written is plain JSON with
 code_loader's field names: tensors as {"dtype", "shape", "data"} (flat, the first 64 values), members of enumerations by
-their name, errors as one text. JSON has no NaN: in a tensor it is the text "NaN", alone it is null.
-Cases of the local run (their results have no `check_dataset`) are left out.
+their name, errors as one text. JSON has neither NaN nor infinities: they are null.
+Cases that no test reads (those that are not in recorded/ yet) are left out; `--all` writes them too.
 """
 import json
 import pathlib
@@ -14,7 +14,6 @@ import sys
 
 KEEP = ['is_valid', 'is_valid_for_model', 'general_error', 'payloads', 'setup', 'model_setup', 'print_log',
         'node_connections', 'leap_analysis_configuration', 'probes']
-FLOATS = {'nan': 'NaN', 'inf': 'inf', '-inf': '-inf'}
 
 
 def plain(value):
@@ -23,8 +22,7 @@ def plain(value):
     if not isinstance(value, dict):
         return value
     if '__ndarray__' in value:
-        data = [FLOATS[v['__float__']] if isinstance(v, dict) and '__float__' in v else plain(v) for v in value['data']]
-        return {'dtype': value['__ndarray__'], 'shape': value['shape'], 'data': data}
+        return {'dtype': value['__ndarray__'], 'shape': value['shape'], 'data': plain(value['data'])}
     if '__enum__' in value:
         return value['__enum__'].split('.')[1]
     if '__numpy_scalar__' in value:
@@ -73,14 +71,14 @@ def lines(check):
     return '{\n' + ',\n'.join(fields) + '\n}\n'
 
 
-def main(folder):
+def main(folder, everything=False):
     here = pathlib.Path(__file__).parent / 'recorded'
     here.mkdir(exist_ok=True)
     for path in sorted(pathlib.Path(folder).glob('*.json')):
         recorded = json.loads(path.read_text())
-        if recorded.get('check_dataset'):
+        if recorded.get('check_dataset') and (everything or (here / path.name).exists()):
             (here / path.name).write_text(lines(trimmed(recorded['check_dataset'])))
 
 
 if __name__ == '__main__':
-    main(sys.argv[1])
+    main(sys.argv[1], '--all' in sys.argv)
