@@ -14,7 +14,7 @@ pub(crate) struct Prepared {
     pub(crate) subsets: Vec<Subset>,
     /// For each subset, the rows that its instances add.
     pub(crate) instances: Vec<Vec<InstanceRow>>,
-    /// Keys and types of the instances' metadata, when the binder has instances.
+    /// Keys and types of the instances' metadata that false positives do not declare too, when the binder has instances.
     pub(crate) instance_metadata: Vec<(String, MetadataType)>,
 }
 
@@ -108,7 +108,11 @@ impl Registry {
                 let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
                 rows.extend((0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into() }));
                 if !probed && count > 0 {
-                    prepared.instance_metadata = probe(instances, &*sample).map_err(on)?;
+                    let columns = probe(instances, &*sample).map_err(on)?.into_iter();
+                    // What false positives declare is a column already.
+                    let declared = self.false_positives.iter().flat_map(|encoder| &encoder.metadata_types);
+                    let known: HashSet<&String> = declared.map(|(key, _)| key).collect();
+                    prepared.instance_metadata = columns.filter(|(key, _)| !known.contains(key)).collect();
                     probed = true;
                 }
             }
