@@ -61,10 +61,7 @@ impl Registry {
             }
             Ok(subsets)
         });
-        let mut subsets = listed.map_err(|mut violation| {
-            violation.code = Code::PreprocessFailed;
-            violation
-        })?;
+        let mut subsets = listed.map_err(listing_failed)?;
         let mut seen = HashSet::new();
         if let Some(twice) = subsets.iter().find(|subset| !seen.insert(subset.state)) {
             let found = format!("Duplicate state {} in preprocess results", twice.state);
@@ -171,6 +168,18 @@ fn long_id(subset: &Subset, rows: &[InstanceRow]) -> Option<Violation> {
     let expected = format!("at most {MAX_ID_LENGTH} characters in a sample id");
     let found = format!("{} characters: Sample id are too long", length(id));
     Some(broken(Code::LongSampleId, expected, found).on(subset.state, Some(id)))
+}
+
+/// A broken rule of a subset keeps its own code; any other error of preprocess is `BND-101`.
+fn listing_failed(mut violation: Violation) -> Violation {
+    match violation.source.take().map(|error| error.downcast::<Violation>()) {
+        Some(Ok(own)) if own.function == "preprocess" => return *own,
+        Some(Ok(other)) => violation.source = Some(other),
+        Some(Err(error)) => violation.source = Some(error),
+        None => {}
+    }
+    violation.code = Code::PreprocessFailed;
+    violation
 }
 
 fn broken(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Violation {
