@@ -173,7 +173,9 @@ impl Typed<'_> {
         if value != MetadataValue::Absent {
             return Ok(Payload::metadata(name, RawResult::Metadata(value)));
         }
-        if self.state != DataState::Training {
+        // Where every earlier subset failed, nothing is known of its keys.
+        let unknown = |payload: &Payload| !payload.is_passed && payload.handler_type.is_none();
+        if self.state != DataState::Training && !matches!(self.before, [only] if unknown(only)) {
             let known = self.before.get(place).ok_or_else(|| {
                 let found = format!("{name} is None and new on {}: list index out of range", self.state);
                 self.violation(Code::MetadataKeys, "the keys of the training sample", found)
