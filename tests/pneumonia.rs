@@ -82,7 +82,9 @@ fn counts(sample: &EncodedSample) -> Vec<i64> {
 }
 
 fn histogram(binder: &Binder<ChestXrays>, sample: &EncodedSample) -> LeapHorizontalBar {
-    let payload = binder.run_visualizer("pixels_histogram", &[&sample.inputs[0]]).unwrap();
+    let payload = binder
+        .run_visualizer("pixels_histogram", DataState::Training, &SampleId::from("any"), &[&sample.inputs[0]])
+        .unwrap();
     let Visualization::HorizontalBar(bars) = payload else { panic!("{payload:?}") };
     bars
 }

@@ -6,11 +6,13 @@ mod float16;
 pub mod flow;
 mod guard;
 mod handlers;
+mod instances;
 mod preprocess;
 mod registry;
 mod rules;
 mod sample;
 mod simulate;
+mod visualize;
 
 use std::fmt;
 use std::ops::Deref;
@@ -26,6 +28,7 @@ pub use handlers::{
     AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric,
     Instances, LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,
 };
+pub use instances::InstanceRow;
 pub(crate) use preprocess::Prepared;
 pub use registry::Registry;
 pub use sample::EncodedSample;

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::handlers::{AnySample, Instances, Place};
-use super::{Registry, guarded};
+use super::{InstanceRow, Registry, guarded};
 use crate::Result;
 use crate::contract::{Code, DataState, MetadataType, MetadataValue, SampleId, Subset, Violation};
 
@@ -16,12 +16,6 @@ pub(crate) struct Prepared {
     pub(crate) instances: Vec<Vec<InstanceRow>>,
     /// Keys and types of the instances' metadata that false positives do not declare too, when the binder has instances.
     pub(crate) instance_metadata: Vec<(String, MetadataType)>,
-}
-
-/// The row of one instance: `<id>_<number>`.
-#[derive(Debug)]
-pub(crate) struct InstanceRow {
-    pub(crate) id: SampleId,
 }
 
 impl Prepared {
@@ -103,7 +97,11 @@ impl Registry {
                 let sample =
                     guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
                 let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
-                rows.extend((0..count).map(|number| InstanceRow { id: format!("{id}_{number}").into() }));
+                rows.extend((0..count).map(|number| InstanceRow {
+                    id: format!("{id}_{number}").into(),
+                    sample: id.clone(),
+                    instance: number,
+                }));
                 if !probed && count > 0 {
                     let columns = probe(instances, &*sample).map_err(on)?.into_iter();
                     // What false positives declare is a column already.

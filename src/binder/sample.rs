@@ -3,7 +3,7 @@ use candle_core::Tensor;
 use super::guarded;
 use super::handlers::{AnySample, LatentSpaceFn, Place};
 use super::registry::Registry;
-use crate::contract::{DataState, MetadataValue, SampleId, Subset, Violation, Visualization};
+use crate::contract::{DataState, MetadataValue, SampleId, Subset, Violation};
 use crate::{Error, Result};
 
 /// What a binder's functions say of one sample (Tensorleap: `DatasetSample`).
@@ -108,24 +108,5 @@ impl Registry {
             }
         }
         Ok(EncodedSample { inputs, ground_truths, metadata, latent_spaces })
-    }
-
-    /// Runs a visualizer on tensors of one sample, in the order of its arguments (Tensorleap: `run_visualizer`).
-    ///
-    /// # Errors
-    /// [`Error::Config`] when there is no visualizer of that name; [`Error::Contract`] when it fails or panics.
-    pub fn run_visualizer(
-        &self,
-        name: &str,
-        state: DataState,
-        id: &SampleId,
-        tensors: &[&Tensor],
-    ) -> Result<Visualization> {
-        let Some(visualizer) = self.visualizers.iter().find(|visualizer| visualizer.name == name) else {
-            let known: Vec<&str> = self.visualizers.iter().map(|visualizer| &*visualizer.name).collect();
-            return Err(Error::config("visualizer", format!("one of {known:?}"), format!("{name:?}")));
-        };
-        let place = Place { state, ids: std::slice::from_ref(id) };
-        Ok(guarded(&format!("visualizer::{name}"), || (visualizer.compute)(tensors, place))?)
     }
 }

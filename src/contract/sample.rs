@@ -163,9 +163,4 @@ impl Subset {
     pub(crate) fn first_group(&self) -> Option<&[SampleId]> {
         self.groups().next()
     }
-
-    /// Replaces the samples of a flat subset.
-    pub(crate) fn push(&mut self, ids: impl IntoIterator<Item = SampleId>) {
-        self.sample_ids.extend(ids);
-    }
 }

@@ -1,7 +1,7 @@
 //! The built-in visualizers against NumPy's numbers.
 
 use candle_core::{DType, Device, Tensor};
-use leap_binder::binder::builtin::visualizers::{
+use leap_binder::binder::visualizers::{
     BUILTIN, default_audio_visualizer, graph, horizontal_bar, image, image_mask, raw_data, rescale, text, text_mask,
     video,
 };
