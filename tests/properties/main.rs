@@ -6,6 +6,7 @@ mod description;
 mod drawing;
 mod expected;
 mod mutation;
+mod samples;
 mod strategy;
 mod verdict;
 
@@ -30,7 +31,11 @@ proptest! {
 
     /// The first mutation from a random place in the catalogue that the description can take.
     #[test]
-    fn one_mutation_is_caught(description in strategy::description(), first in 0..Mutation::ALL.len(), pick in 0..9240usize) {
+    fn one_mutation_is_caught(
+        description in strategy::description(),
+        first in 0..Mutation::ALL.len(),
+        pick in 0..9240usize,
+    ) {
         let catalogue = Mutation::ALL.iter().cycle().skip(first).take(Mutation::ALL.len());
         let broken = catalogue.copied().find_map(|mutation| {
             let mut description = description.clone();

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::description::*;
+use super::samples::{data, shorten};
 
-const OTHER_STATES: [DataState; 3] = [DataState::Test, DataState::Unlabeled, DataState::Additional];
 const DTYPES: [DType; 6] = [DType::F32, DType::F64, DType::F16, DType::U8, DType::U32, DType::I64];
 const TYPES: [MetadataType; 4] = [MetadataType::Float, MetadataType::String, MetadataType::Int, MetadataType::Boolean];
 
@@ -26,35 +26,6 @@ fn names(kind: &'static str, count: usize) -> impl Strategy<Value = Vec<String>>
 
 fn shape() -> impl Strategy<Value = Vec<usize>> {
     prop_oneof![9 => vec(1..4usize, 0..4), 1 => vec(0..3usize, 1..3)]
-}
-
-fn data(may_group: bool) -> impl Strategy<Value = Data> {
-    let ids = prop_oneof![Just(None), Just(Some(0)), Just(Some(256))];
-    let groups = if may_group { any::<bool>().boxed() } else { Just(false).boxed() };
-    (ids, groups, subsequence(OTHER_STATES.to_vec(), 0..=3), vec(1..=6usize, 5), any::<bool>(), 1..4usize)
-        .prop_flat_map(|(ids, grouped, others, lengths, aside, size)| {
-            let states = [DataState::Training, DataState::Validation].into_iter().chain(others).collect::<Vec<_>>();
-            let part = move |(state, length): (DataState, usize)| Part {
-                state,
-                ids: (0..length).map(|number| id(ids, state, number)).collect(),
-                groups: grouped.then(|| (0..length).step_by(size).map(|first| size.min(length - first)).collect()),
-            };
-            let parts: Vec<Part> = states.into_iter().zip(lengths).map(part).collect();
-            Just(parts).prop_shuffle().prop_map(move |mut subsets| {
-                let unlabeled = subsets.iter().position(|part| aside && part.state == DataState::Unlabeled);
-                let unlabeled = unlabeled.map(|place| subsets.remove(place));
-                let (preprocess, unlabeled_preprocess, load, one_too_many) = (None, None, None, None);
-                Data { subsets, unlabeled, preprocess, unlabeled_preprocess, load, one_too_many }
-            })
-        })
-}
-
-/// An integer, or a text, padded to a length.
-fn id(length: Option<usize>, state: DataState, number: usize) -> SampleId {
-    let Some(length) = length else { return (state as i64 * 100 + number as i64).into() };
-    let id = format!("{state}/{number}é");
-    let missing = length.saturating_sub(id.chars().count());
-    (id + &"ß".repeat(missing)).into()
 }
 
 fn encoders(kind: &'static str, most: usize) -> impl Strategy<Value = Vec<Encoder>> {
@@ -300,17 +271,6 @@ fn plain() -> impl Strategy<Value = Description> {
             description
         },
     )
-}
-
-/// Rows of instances have longer ids than their samples.
-fn shorten(data: &mut Data) {
-    for part in data.subsets.iter_mut().chain(&mut data.unlabeled) {
-        for id in &mut part.ids {
-            if let SampleId::Text(text) = id {
-                *text = text.chars().take(254).collect();
-            }
-        }
-    }
 }
 
 fn feed(description: &mut Description) {

@@ -70,7 +70,7 @@ const TRAINING: &[DataState] = &[DataState::Training];
 
 pub(super) fn absent_undeclared(description: &mut Description, pick: usize) -> Option<Caught> {
     let declared = MetadataTypes::from([("added", MetadataType::Float)]);
-    let payloads = added(description, Values::Single(fact(TRAINING, &[])), (pick % 2 == 0).then_some(declared));
+    let payloads = added(description, Values::Single(fact(TRAINING, &[])), pick.is_multiple_of(2).then_some(declared));
     let text = description.first_sample(DataState::Training);
     Caught::payloads("BND-207", payloads, [format!("metadata::added{text}"), "no metadata type is provided".into()])
 }
@@ -78,7 +78,7 @@ pub(super) fn absent_undeclared(description: &mut Description, pick: usize) -> O
 pub(super) fn absent_map_value_undeclared(description: &mut Description, pick: usize) -> Option<Caught> {
     let entries = vec![("first".to_owned(), fact(&[], &[])), ("second".to_owned(), fact(TRAINING, &[]))];
     let declared = MetadataTypes::from([("first", MetadataType::Float)]);
-    let payloads = added(description, Values::Map(entries), (pick % 2 == 0).then_some(declared));
+    let payloads = added(description, Values::Map(entries), pick.is_multiple_of(2).then_some(declared));
     let text = description.first_sample(DataState::Training);
     let texts = [format!("metadata::added{text}"), "second is None and no metadata type is provided".to_owned()];
     Caught::payloads("BND-207", payloads, texts)
