@@ -52,8 +52,8 @@ pub(crate) const TABLE: &[(Code, Provoke)] = &[
         reported(binder().false_positives("f", [("key", MetadataType::Float)], encode))
     }),
     (Code::AnalysisConfiguration, || {
-        let mut configuration = AnalysisConfiguration::default();
-        configuration.domain_gap_metadata = Some(vec!["scanner".to_owned()]);
+        let gap = Some(vec!["scanner".to_owned()]);
+        let configuration = AnalysisConfiguration { domain_gap_metadata: gap, ..AnalysisConfiguration::default() };
         reported(binder().analysis_configuration(configuration))
     }),
     (Code::RegistrationFailed, || code_in(&check_build::<Numbers, &str>(|| Err("no configuration file")))),
