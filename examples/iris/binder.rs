@@ -1,9 +1,10 @@
 //! A binder for tabular data: Fisher's irises, four lengths in centimetres and a species for each of 150 flowers.
 
+use candle_core::Tensor;
 use leap_binder::binder::{losses, metrics};
 use leap_binder::contract::{
-    DataState, Dataset, HandlerResult, LeapHorizontalBar, Metadata, MetricDirection, SampleId, Subset, ground_truth,
-    prediction,
+    DataState, Dataset, HandlerResult, LeapHorizontalBar, LeapModel, Metadata, MetricDirection, ModelInput, SampleId,
+    Subset, ground_truth, prediction,
 };
 use leap_binder::{Binder, Result};
 
@@ -54,6 +55,22 @@ impl Dataset for Irises {
     }
 }
 
+/// Scores each species by how near a flower is to its mean petal, which is all that this model knows.
+struct NearestMean;
+
+impl LeapModel for NearestMean {
+    fn inputs(&self) -> Vec<ModelInput> {
+        vec![ModelInput::new("lengths", [None, Some(4)])]
+    }
+
+    fn run(&self, inputs: &[Tensor]) -> HandlerResult<Vec<Tensor>> {
+        let means = Tensor::new(&[[1.46f32, 0.25], [4.26, 1.33], [5.55, 2.03]], inputs[0].device())?;
+        let petals = inputs[0].narrow(1, 2, 2)?.unsqueeze(1)?;
+        let distances = petals.broadcast_sub(&means)?.sqr()?.sum(2)?;
+        Ok(vec![candle_nn::ops::softmax(&distances.neg()?, 1)?])
+    }
+}
+
 pub(crate) fn binder() -> Result<Binder<Irises>> {
     let table = csv::Reader::from_reader(include_str!("iris.csv").as_bytes());
     let flowers =
@@ -76,5 +93,7 @@ pub(crate) fn binder() -> Result<Binder<Irises>> {
         .visualizer("scores", [prediction("species")], |[scores]| {
             Ok(LeapHorizontalBar::new(scores.to_vec1()?, SPECIES.map(str::to_owned).to_vec()))
         })
+        .load_model(|| Ok(NearestMean))
+        .integration_test(|flow| flow.wire_all())
         .build()
 }

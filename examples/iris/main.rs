@@ -4,8 +4,15 @@ mod binder;
 
 use std::process::ExitCode;
 
-fn main() -> ExitCode {
-    let report = leap_binder::check::check_build(binder::binder);
-    println!("{report}");
-    if report.is_valid { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+use leap_binder::binder::flow::SampleChoice;
+use leap_binder::check::{CheckOptions, check_with};
+use leap_binder::contract::DataState;
+
+fn main() -> leap_binder::Result<ExitCode> {
+    let binder = binder::binder()?;
+    let report = check_with(&binder, &CheckOptions::thorough(), &());
+    println!("{report}\n");
+    let test = binder.integration_test(DataState::Training, SampleChoice::First);
+    println!("{test}");
+    Ok(if report.passed() && test.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

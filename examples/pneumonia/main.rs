@@ -10,13 +10,15 @@ mod progress;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
-use leap_binder::check::{Samples, check_samples};
+use leap_binder::binder::flow::{SampleChoice, TestOptions};
+use leap_binder::check::{CheckOptions, check_with};
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::{EvaluateOptions, Evaluation, evaluate};
 use leap_binder::metrics::Bootstrap;
-use leap_binder::model::{Adapted, Classifier, Model, device};
+use leap_binder::model::{Adapted, AsLeapModel, Classifier, Model, device};
 use leap_binder::pneumonia::{ChestXrays, binder};
 use leap_binder::{Error, Result};
 
@@ -84,10 +86,10 @@ fn run(args: &Args) -> Result<Outcome> {
     let spec = data.config().image_spec();
     let binder = binder(data)?;
 
-    let report = check_samples(&binder, Samples::First, &progress);
+    let report = check_with(&binder, &CheckOptions::strict(), &progress);
     show(&format!("{report}\n"));
     outcome.wrote("check", write_json(args.out.join("check.json"), &report)?);
-    let valid = report.is_valid;
+    let valid = report.passed();
     outcome.check = Some(report);
     if args.check_only || !valid {
         show(&outcome.files_text());
@@ -96,17 +98,27 @@ fn run(args: &Args) -> Result<Outcome> {
 
     let classifier = Classifier::load(args.weights(), &device(&args.device)?)?;
     outcome.model = output::model_json(&classifier, &args.weights());
-    let evaluation = if args.adapts() {
+    let model: Arc<dyn Model> = if args.adapts() {
         show(&format!(
             "The weights want {}; the binder gives {spec}. Each image is resampled ({}) to what the weights want.\n",
             classifier.input(),
             args::ADAPTING
         ));
-        let model = Adapted::new(classifier, spec, args::ADAPTING);
-        evaluate(&binder, &model, &args.states(), &options(args), &progress)?
+        Arc::new(Adapted::new(classifier, spec.clone(), args::ADAPTING))
     } else {
-        evaluate(&binder, &classifier, &args.states(), &options(args), &progress)?
+        Arc::new(classifier)
     };
+    let wired = TestOptions::default().model(AsLeapModel::new(Arc::clone(&model), spec)?);
+    let test = binder.integration_test_with(DataState::Training, SampleChoice::First, &wired);
+    show(&format!("{test}\n"));
+    let wired = test.passed();
+    outcome.integration_test = Some(test);
+    if !wired {
+        show(&outcome.files_text());
+        return Ok(outcome);
+    }
+
+    let evaluation = evaluate(&binder, &model, &args.states(), &options(args), &progress)?;
     write_tables(args, &evaluation, &mut outcome)?;
     summarise(&evaluation, &mut outcome)?;
     outcome.wrote("metrics", write_json(args.out.join("metrics.json"), &outcome.subsets)?);

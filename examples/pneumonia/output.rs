@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use leap_binder::Result;
+use leap_binder::binder::flow::IntegrationReport;
 use leap_binder::check::CheckReport;
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::{SampleFailure, SampleTable};
@@ -39,6 +40,7 @@ pub(crate) struct Outcome {
     rejected: usize,
     pub(crate) model: Value,
     pub(crate) check: Option<CheckReport>,
+    pub(crate) integration_test: Option<IntegrationReport>,
     pub(crate) images: usize,
     pub(crate) seconds: f64,
     pub(crate) subsets: BTreeMap<DataState, SubsetOutcome>,
@@ -105,6 +107,7 @@ impl Outcome {
             rejected: rejected.len(),
             model: Value::Null,
             check: None,
+            integration_test: None,
             images: 0,
             seconds: 0.0,
             subsets: BTreeMap::new(),
@@ -120,7 +123,7 @@ impl Outcome {
 
     /// The binder is valid, and no file was unusable.
     pub(crate) fn is_good(&self) -> bool {
-        self.check.as_ref().is_some_and(|check| check.is_valid) && self.rejected == 0 && self.failures.is_empty()
+        self.check.as_ref().is_some_and(CheckReport::passed) && self.rejected == 0 && self.failures.is_empty()
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -128,8 +131,10 @@ impl Outcome {
         json!({
             "notice": NOTICE,
             "is_valid": self.check.as_ref().is_some_and(|check| check.is_valid),
+            "passed": self.is_good(),
             "data": self.data,
             "check": self.check,
+            "integration_test": self.integration_test,
             "model": self.model,
             "throughput": {"images": self.images, "seconds": self.seconds, "images_per_second": self.rate()},
             "subsets": self.subsets,

@@ -76,6 +76,8 @@ pub struct PredictionType {
     pub labels: Vec<String>,
     /// The axis of the classes in the batched output; -1 the last.
     pub channel_dim: i64,
+    /// Whether `channel_dim` was left at its default.
+    pub channel_dim_defaulted: bool,
 }
 
 /// A loss: batched tensors in, one value for each sample `(n,)` out.

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use serde::Serialize;
 
 use crate::binder::Registry;
@@ -40,53 +38,77 @@ impl FunctionKind {
     }
 }
 
-/// One function of a binder: its kind, its place among those of its kind, and its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One function of a binder, with what each run of it needs to know worked out once.
+#[derive(Debug, Clone)]
 pub(super) struct Function {
     pub(super) kind: FunctionKind,
+    /// Its place among those of its kind.
     pub(super) index: usize,
     pub(super) name: String,
+    /// `kind::name`; loading is `load`.
+    pub(super) title: String,
+    /// What it reads, if it reads tensors.
+    pub(super) feeds: Vec<Feed>,
 }
 
-impl fmt::Display for Function {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind.as_str())?;
-        if self.kind == FunctionKind::Load { Ok(()) } else { write!(f, "::{}", self.name) }
-    }
+/// What an argument is fed from, by its place in the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feed {
+    Input(usize),
+    GroundTruth(usize),
+    Prediction(usize),
+    /// The integration test alone, or nothing.
+    Wired,
 }
 
 impl Function {
+    fn new(kind: FunctionKind, index: usize, name: &str, feeds: Vec<Feed>) -> Self {
+        let title = if kind == FunctionKind::Load { name.to_owned() } else { format!("{}::{name}", kind.as_str()) };
+        Self { kind, index, name: name.to_owned(), title, feeds }
+    }
+
     /// All functions in the check's order: code_loader's (inputs, ground truths, metadata), then ours.
     pub(super) fn all(registry: &Registry) -> Vec<Self> {
-        let load = Self { kind: FunctionKind::Load, index: 0, name: "load".to_owned() };
-        std::iter::once(load)
-            .chain(named(FunctionKind::InputEncoder, registry.inputs.iter().map(|f| &f.name)))
-            .chain(named(FunctionKind::GtEncoder, registry.ground_truths.iter().map(|f| &f.name)))
-            .chain(named(FunctionKind::Metadata, registry.metadata.iter().map(|f| &f.name)))
-            .chain(named(FunctionKind::Visualizer, registry.visualizers.iter().map(|f| &f.name)))
-            .chain(named(FunctionKind::Loss, registry.losses.iter().map(|f| &f.name)))
-            .chain(named(FunctionKind::Metric, registry.metrics.iter().map(|f| &f.name)))
-            .collect()
+        let plain = |kind, index, name: &str| Self::new(kind, index, name, Vec::new());
+        let reading = |kind, index, name: &str, arguments: &[Argument]| {
+            Self::new(kind, index, name, arguments.iter().map(|argument| Feed::of(registry, argument)).collect())
+        };
+        let mut all = vec![plain(FunctionKind::Load, 0, "load")];
+        let inputs = registry.inputs.iter().enumerate();
+        all.extend(inputs.map(|(index, f)| plain(FunctionKind::InputEncoder, index, &f.name)));
+        let truths = registry.ground_truths.iter().enumerate();
+        all.extend(truths.map(|(index, f)| plain(FunctionKind::GtEncoder, index, &f.name)));
+        let metadata = registry.metadata.iter().enumerate();
+        all.extend(metadata.map(|(index, f)| plain(FunctionKind::Metadata, index, &f.name)));
+        let visualizers = registry.visualizers.iter().enumerate();
+        all.extend(visualizers.map(|(index, f)| reading(FunctionKind::Visualizer, index, &f.name, &f.arguments)));
+        let losses = registry.losses.iter().enumerate();
+        all.extend(losses.map(|(index, f)| reading(FunctionKind::Loss, index, &f.name, &f.arguments)));
+        let metrics = registry.metrics.iter().enumerate();
+        all.extend(metrics.map(|(index, f)| reading(FunctionKind::Metric, index, &f.name, &f.arguments)));
+        all
     }
 
     /// Whether the function is run on subsets of `state`: what needs ground truth is not run on unlabeled ones.
-    pub(super) fn runs_on(&self, registry: &Registry, state: DataState) -> bool {
-        state != DataState::Unlabeled
-            || (self.kind != FunctionKind::GtEncoder
-                && !self.arguments(registry).iter().any(|argument| matches!(argument.source, Source::GroundTruth(_))))
+    pub(super) fn runs_on(&self, state: DataState) -> bool {
+        state != DataState::Unlabeled || !(self.kind == FunctionKind::GtEncoder || self.reads_truth())
     }
 
-    /// What the function reads, if it reads tensors.
-    pub(super) fn arguments<'r>(&self, registry: &'r Registry) -> &'r [Argument] {
-        match self.kind {
-            FunctionKind::Visualizer => &registry.visualizers[self.index].arguments,
-            FunctionKind::Loss => &registry.losses[self.index].arguments,
-            FunctionKind::Metric => &registry.metrics[self.index].arguments,
-            _ => &[],
-        }
+    pub(super) fn reads_truth(&self) -> bool {
+        self.feeds.iter().any(|feed| matches!(feed, Feed::GroundTruth(_)))
     }
 }
 
-fn named<'a>(kind: FunctionKind, names: impl Iterator<Item = &'a String>) -> impl Iterator<Item = Function> {
-    names.enumerate().map(move |(index, name)| Function { kind, index, name: name.clone() })
+impl Feed {
+    fn of(registry: &Registry, argument: &Argument) -> Self {
+        let found = match &argument.source {
+            Source::Input(name) => registry.inputs.iter().position(|f| &f.name == name).map(Self::Input),
+            Source::GroundTruth(name) => {
+                registry.ground_truths.iter().position(|f| &f.name == name).map(Self::GroundTruth)
+            }
+            Source::Prediction(name) => registry.predictions.iter().position(|f| &f.name == name).map(Self::Prediction),
+            Source::Wired => None,
+        };
+        found.unwrap_or(Self::Wired)
+    }
 }

@@ -1,7 +1,7 @@
 use candle_core::DType;
 use serde::Serialize;
 
-use crate::contract::{DataState, MetadataType, MetadataValue, Violation};
+use crate::contract::{DataState, MetadataValue, Violation};
 
 /// What one function gave for one sample.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(super) struct Column {
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Tensor(TensorSummary),
-    Metadata(MetadataValue, Option<MetadataType>),
+    Metadata(MetadataValue),
     Text(String),
 }
 
@@ -58,7 +58,6 @@ impl TensorSummary {
 pub(super) enum Verdict {
     Passed(Observation),
     Failed(Box<Failure>),
-    Skipped(String),
 }
 
 /// A violation as it stands in a report.
@@ -85,13 +84,8 @@ pub struct Failure {
 
 impl From<Violation> for Failure {
     fn from(violation: Violation) -> Self {
-        let mut message = violation.to_string();
-        let mut cause = violation.source.as_deref().and_then(|error| error.source());
-        while let Some(error) = cause {
-            message.push_str(&format!("\n  caused by: {error}"));
-            cause = error.source();
-        }
         Self {
+            message: violation.with_causes(),
             code: violation.code.as_str(),
             mend: violation.code.mend(),
             function: violation.function,
@@ -99,7 +93,6 @@ impl From<Violation> for Failure {
             sample: violation.sample,
             expected: violation.expected,
             found: violation.found,
-            message,
         }
     }
 }

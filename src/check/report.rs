@@ -1,13 +1,15 @@
 use serde::Serialize;
 
 use super::contract::{EngineFileContract, ModelSetup, Outcome, Payload, Setup};
+use super::finding::{Finding, NotJudged, Severity};
 use super::function::FunctionKind;
 use super::observation::{Column, Failure, TensorSummary, Value, Verdict};
+use super::options::CheckOptions;
 use crate::binder::Registry;
 use crate::contract::{DataState, Violation};
 
 /// Failures kept for each function and subset; all are counted.
-const KEPT_FAILURES: usize = 20;
+pub(super) const KEPT_FAILURES: usize = 20;
 
 /// What the check found: the verdict, one entry for each function, and code_loader's view of the same.
 ///
@@ -18,7 +20,7 @@ const KEPT_FAILURES: usize = 20;
 pub struct CheckReport {
     /// code_loader's payloads in its order: integration test, preprocess, inputs, ground truths, metadata columns.
     pub payloads: Vec<Payload>,
-    /// Whether preprocess and every function passed on every subset.
+    /// code_loader's verdict: whether every payload passed and nothing ended the check; see [`CheckReport::passed`].
     pub is_valid: bool,
     /// Whether the binder has custom layers.
     pub is_valid_for_model: bool,
@@ -36,6 +38,12 @@ pub struct CheckReport {
     pub preprocess_failures: Vec<Failure>,
     /// Every function with its subsets, in the order in which they ran.
     pub functions: Vec<FunctionReport>,
+    /// What the check was asked for beyond code_loader's verdict.
+    pub options: CheckOptions,
+    /// Rules beyond code_loader's that several samples or calls together break.
+    pub findings: Vec<Finding>,
+    /// Rules beyond code_loader's that could not be judged, and why.
+    pub not_judged: Vec<NotJudged>,
 }
 
 impl CheckReport {
@@ -52,7 +60,25 @@ impl CheckReport {
             engine_file_contract,
             preprocess_failures: Vec::new(),
             functions,
+            options: CheckOptions::default(),
+            findings: Vec::new(),
+            not_judged: Vec::new(),
         }
+    }
+
+    /// Whether code_loader would accept the binder and everything else that was asked for is as it should be.
+    ///
+    /// Warnings and rules that could not be judged do not count.
+    pub fn passed(&self) -> bool {
+        self.is_valid && self.failures().next().is_none()
+    }
+
+    /// Everything that keeps the check from passing beside code_loader's own payloads: failures of preprocess, of functions
+    /// on samples, and findings.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let findings = self.findings.iter().filter(|finding| finding.severity == Severity::Failure);
+        let functions = self.functions.iter().flat_map(FunctionReport::failures);
+        self.preprocess_failures.iter().chain(functions).chain(findings.map(|finding| &finding.failure))
     }
 
     /// The report on a binder that could not be built.
@@ -68,6 +94,9 @@ impl CheckReport {
             engine_file_contract: EngineFileContract::default(),
             preprocess_failures: Vec::new(),
             functions: Vec::new(),
+            options: CheckOptions::default(),
+            findings: Vec::new(),
+            not_judged: Vec::new(),
         }
     }
 }
@@ -154,9 +183,6 @@ impl SubsetReport {
     /// Takes in the verdict on the next sample.
     pub(super) fn take(&mut self, verdict: Verdict) {
         match verdict {
-            Verdict::Skipped(reason) => {
-                self.skipped.get_or_insert(reason);
-            }
             Verdict::Failed(failure) => {
                 self.samples += 1;
                 self.failed_samples += 1;

@@ -1,30 +1,62 @@
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::Samples;
 use super::function::{Function, FunctionKind};
-use super::observation::{Failure, Value, Verdict};
-use super::report::SubsetReport;
-use super::sample_run::{References, SampleRun};
-use crate::binder::Registry;
-use crate::contract::Subset;
+use super::observation::Failure;
+use super::options::CheckOptions;
+use super::reference::References;
+use super::rules::Rule;
+use super::sample_run::SampleRun;
+use super::tally::{Outcome, Tally};
+use crate::binder::{AnySample, Registry, guarded};
+use crate::contract::{DataState, SampleId, Subset, Violation};
 use crate::progress::Progress;
 
-/// Samples whose verdicts are held in memory at a time.
-const BLOCK: usize = 64;
+/// Samples that one thread works on before it looks for more, at most.
+const CHUNK: usize = 64;
+/// Chunks whose results are held in memory at a time, and into how many a small subset is divided.
+const CHUNKS: usize = 256;
 
-/// A binder whose preprocess has run: what single functions are checked on.
+/// A binder whose preprocess has run: what its functions are checked on.
 pub(super) struct Session<'a> {
-    registry: &'a Registry,
+    pub(super) registry: &'a Registry,
+    pub(super) options: CheckOptions,
     pub(super) functions: Vec<Function>,
+    /// In contract order, the empty ones left out.
     pub(super) subsets: Vec<Subset>,
     pub(super) preprocess_failures: Vec<Failure>,
     references: OnceLock<Option<References>>,
 }
 
+/// What some functions gave on samples of one subset.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// One for each function.
+    pub(super) tallies: Vec<Tally>,
+    /// What loading each sample took, when the rule `slow` is on.
+    pub(super) seconds: Vec<f32>,
+}
+
+impl Ran {
+    fn new(functions: usize) -> Self {
+        Self { tallies: (0..functions).map(|_| Tally::default()).collect(), seconds: Vec::new() }
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.tallies.iter().any(Tally::has_failed)
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.tallies.iter_mut().zip(later.tallies).for_each(|(tally, later)| tally.merge(later));
+        self.seconds.extend(later.seconds);
+    }
+}
+
 impl<'a> Session<'a> {
-    pub(super) fn start(registry: &'a Registry) -> Self {
+    pub(super) fn start(registry: &'a Registry, options: &CheckOptions) -> Self {
         let (subsets, violations) = match registry.prepare() {
             Err(violation) => (Vec::new(), vec![violation]),
             Ok(prepared) => {
@@ -34,78 +66,177 @@ impl<'a> Session<'a> {
         };
         let preprocess_failures = violations.into_iter().map(Failure::from).collect();
         let functions = Function::all(registry);
-        Self { registry, functions, subsets, preprocess_failures, references: OnceLock::new() }
+        let references = OnceLock::new();
+        Self { registry, options: *options, functions, subsets, preprocess_failures, references }
     }
 
-    /// Runs `functions` on the chosen samples of one subset, each sample loaded once.
+    /// Whether the options ask for runs of this function.
+    pub(super) fn wants(&self, function: &Function) -> bool {
+        let rules = self.options.rules;
+        match function.kind {
+            FunctionKind::Visualizer => rules.has(Rule::Outputs) || rules.has(Rule::Black),
+            FunctionKind::Loss | FunctionKind::Metric => rules.has(Rule::Outputs),
+            _ => true,
+        }
+    }
+
+    /// What the first sample of the first subset showed; worked out once.
+    pub(super) fn references(&self) -> Option<&References> {
+        self.references.get_or_init(|| References::of(self)).as_ref()
+    }
+
+    /// Loads a sample; one of a group as part of it.
+    pub(super) fn load(&self, subset: &Subset, id: &SampleId) -> Result<Box<AnySample>, Box<Failure>> {
+        let loaded = if subset.is_grouped() {
+            let samples = self.registry.load_group(subset.state, std::slice::from_ref(id));
+            samples.and_then(|samples| {
+                let expected = "one sample for each id";
+                let none = || Violation::new(crate::contract::Code::GroupSize, "load_group", expected, "none");
+                samples.into_iter().next().ok_or_else(none)
+            })
+        } else {
+            guarded("load", || self.registry.dataset.load(id, subset.state)).map_err(Violation::loading)
+        };
+        loaded.map_err(|violation| not_loaded(violation, subset.state, id))
+    }
+
+    /// Loads a sample for rules that look at several.
+    pub(super) fn sample<'s>(&'s self, subset: &'s Subset, place: usize) -> SampleRun<'s> {
+        let id = &subset.sample_ids[place];
+        let sample = self.load(subset, id);
+        SampleRun::new(self.registry, self.options.rules, self.references(), subset.state, id, sample)
+    }
+
+    /// Runs `functions` on the samples of `subset` at `places`, each sample loaded once.
     ///
-    /// Samples run in parallel; their verdicts are folded in sample order, so the report does not depend on threads.
+    /// Samples run in parallel; what they give is folded in sample order, so that the result does not depend on threads.
+    /// Memory does not grow with the number of samples, but for their places and the times of `slow`. When
+    /// failing fast, everything after the first sample that fails is as if it had not run.
     pub(super) fn run(
         &self,
         functions: &[&Function],
         subset: &Subset,
-        samples: Samples,
+        places: &[usize],
         progress: &dyn Progress,
-    ) -> Vec<SubsetReport> {
-        let mut reports: Vec<SubsetReport> = functions.iter().map(|_| SubsetReport::new(subset.state)).collect();
-        let chosen: Vec<usize> = samples.of(subset.len()).collect();
-        progress.begin(&format!("check {}", subset.state), chosen.len());
-        let first = self.first_is_reference(subset);
-        for block in chosen.chunks(BLOCK) {
-            let verdicts: Vec<Vec<Verdict>> = block
+    ) -> Ran {
+        let references = self.references();
+        let chunks: Vec<&[usize]> = places.chunks((places.len() / CHUNKS).clamp(1, CHUNK)).collect();
+        let groups = groups(subset);
+        let mut ran = Ran::new(functions.len());
+        for window in chunks.chunks(CHUNKS) {
+            let failed = AtomicUsize::new(usize::MAX);
+            let parts: Vec<Ran> = window
                 .par_iter()
-                .map(|&place| {
-                    let references = if first && place == 0 { None } else { self.references() };
-                    let id = &subset.sample_ids[place];
-                    let run = SampleRun::load(self.registry, references, subset.state, id);
-                    let verdicts = functions.iter().map(|function| run.run(function)).collect();
-                    progress.advance(1);
-                    verdicts
+                .enumerate()
+                .map(|(number, places)| {
+                    let mut part = Ran::new(functions.len());
+                    if failed.load(Ordering::Relaxed) < number {
+                        return part;
+                    }
+                    match &groups {
+                        None => self.flat(functions, subset, places, references, &mut part),
+                        Some(groups) => self.grouped(functions, subset, places, groups, references, &mut part),
+                    }
+                    if self.options.fail_fast && part.has_failed() {
+                        failed.fetch_min(number, Ordering::Relaxed);
+                    }
+                    progress.advance(places.len());
+                    part
                 })
                 .collect();
-            for verdicts in verdicts {
-                for (report, verdict) in reports.iter_mut().zip(verdicts) {
-                    report.take(verdict);
+            for part in parts {
+                ran.merge(part);
+                if self.options.fail_fast && ran.has_failed() {
+                    return ran;
                 }
             }
         }
-        progress.end();
-        reports
+        ran
     }
 
-    fn first_is_reference(&self, subset: &Subset) -> bool {
-        self.subsets.first().is_some_and(|first| first.state == subset.state)
+    fn flat(
+        &self,
+        functions: &[&Function],
+        subset: &Subset,
+        places: &[usize],
+        references: Option<&References>,
+        part: &mut Ran,
+    ) {
+        let timed = self.options.rules.has(Rule::Slow);
+        for &place in places {
+            let id = &subset.sample_ids[place];
+            let started = timed.then(Instant::now);
+            let sample = self.load(subset, id);
+            part.seconds.extend(started.map(|started| started.elapsed().as_secs_f32()));
+            if !self.one(functions, subset.state, id, sample, references, part) {
+                return;
+            }
+        }
     }
 
-    /// What the first sample of the first subset (training, unless it is missing) showed; worked out once.
-    fn references(&self) -> Option<&References> {
-        self.references
-            .get_or_init(|| {
-                let subset = self.subsets.first()?;
-                let id = subset.sample_ids.first()?;
-                let run = SampleRun::load(self.registry, None, subset.state, id);
-                let shape = |function: &Function| match run.run(function) {
-                    Verdict::Passed(observation) => observation.columns.into_iter().next().map(|column| column.shape),
-                    _ => None,
+    /// As [`Session::flat`] with neighbours of one group loaded together.
+    fn grouped(
+        &self,
+        functions: &[&Function],
+        subset: &Subset,
+        places: &[usize],
+        groups: &[u32],
+        references: Option<&References>,
+        part: &mut Ran,
+    ) {
+        for together in places.chunk_by(|a, b| groups[*a] == groups[*b]) {
+            let ids: Vec<SampleId> = together.iter().map(|place| subset.sample_ids[*place].clone()).collect();
+            let started = Instant::now();
+            let mut samples = self.registry.load_group(subset.state, &ids).map(Vec::into_iter);
+            if self.options.rules.has(Rule::Slow) {
+                let each = started.elapsed().as_secs_f32() / ids.len() as f32;
+                part.seconds.extend(std::iter::repeat_n(each, ids.len()));
+            }
+            for &place in together {
+                let id = &subset.sample_ids[place];
+                let sample = match &mut samples {
+                    Ok(samples) => match samples.next() {
+                        Some(sample) => Ok(sample),
+                        None => return,
+                    },
+                    Err(violation) => Err(not_loaded(violation.again(), subset.state, id)),
                 };
-                let columns = |function: &Function| match run.run(function) {
-                    Verdict::Passed(observation) => {
-                        let typed = observation.columns.into_iter().map(|column| match column.value {
-                            Value::Metadata(_, column_type) => (column.name, column_type),
-                            Value::Tensor(_) | Value::Text(_) => (column.name, None),
-                        });
-                        Some(typed.collect())
-                    }
-                    _ => None,
-                };
-                let of = |kind| self.functions.iter().filter(move |function| function.kind == kind);
-                Some(References {
-                    sample: id.to_string(),
-                    inputs: of(FunctionKind::InputEncoder).map(shape).collect(),
-                    ground_truths: of(FunctionKind::GtEncoder).map(shape).collect(),
-                    metadata: of(FunctionKind::Metadata).map(columns).collect(),
-                })
-            })
-            .as_ref()
+                if !self.one(functions, subset.state, id, sample, references, part) {
+                    return;
+                }
+            }
+        }
     }
+
+    /// Runs the functions on one sample; says whether to go on.
+    fn one(
+        &self,
+        functions: &[&Function],
+        state: DataState,
+        id: &SampleId,
+        sample: Result<Box<AnySample>, Box<Failure>>,
+        references: Option<&References>,
+        part: &mut Ran,
+    ) -> bool {
+        let run = SampleRun::new(self.registry, self.options.rules, references, state, id, sample);
+        let mut failed = false;
+        for (function, tally) in functions.iter().zip(&mut part.tallies) {
+            let outcome = run.run(function);
+            failed |= matches!(outcome, Outcome::Failed(_));
+            tally.take(outcome);
+        }
+        !(failed && self.options.fail_fast)
+    }
+}
+
+fn not_loaded(violation: Violation, state: DataState, id: &SampleId) -> Box<Failure> {
+    Box::new(violation.on(state, Some(id)).into())
+}
+
+/// The group of each sample, when the samples are grouped.
+fn groups(subset: &Subset) -> Option<Vec<u32>> {
+    subset.is_grouped().then(|| {
+        let numbered = subset.groups().zip(0u32..);
+        numbered.flat_map(|(group, number)| std::iter::repeat_n(number, group.len())).collect()
+    })
 }

@@ -1,11 +1,14 @@
 use std::fmt;
 
+use super::finding::Severity;
 use super::observation::Value;
+use super::options::Samples;
 use super::report::{CheckReport, FunctionReport, Status, SubsetReport};
+use super::rules::Rule;
 use crate::contract::DataState;
 
 impl fmt::Display for CheckReport {
-    /// A table of functions by subsets, then every kept failure, then the verdict.
+    /// A table of functions by subsets, then every kept failure and finding, what was asked for, and the verdict.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let states: Vec<DataState> = self
             .functions
@@ -19,7 +22,9 @@ impl fmt::Display for CheckReport {
             write!(f, "  {state:<10}")?;
         }
         writeln!(f, "  result on the first sample")?;
-        let verdict = if self.preprocess_failures.is_empty() { "ok" } else { "FAILED" };
+        let preprocess = self.payloads.iter().find(|payload| payload.name == "preprocess");
+        let failed = !self.preprocess_failures.is_empty() || preprocess.is_none_or(|payload| !payload.is_passed);
+        let verdict = if failed { "FAILED" } else { "ok" };
         writeln!(f, "{:<width$}  {verdict}", "preprocess")?;
         for function in &self.functions {
             write!(f, "{:<width$}", function.title())?;
@@ -28,25 +33,64 @@ impl fmt::Display for CheckReport {
             }
             writeln!(f, "  {}", function.result())?;
         }
-        let failures = self.functions.iter().flat_map(FunctionReport::failures);
-        for failure in self.preprocess_failures.iter().chain(failures) {
+        for payload in self.payloads.iter().filter(|payload| !payload.is_passed) {
+            for (key, text) in &payload.display {
+                if !self.failures().any(|failure| &failure.message == text) {
+                    writeln!(f, "\n{} ({key}): {text}", payload.name)?;
+                }
+            }
+        }
+        if let Some(error) = &self.general_error {
+            writeln!(f, "\ngeneral error: {error}")?;
+        }
+        for failure in self.failures() {
             writeln!(f, "\n{}", failure.message)?;
         }
+        for finding in self.findings.iter().filter(|finding| finding.severity == Severity::Warning) {
+            writeln!(f, "\nwarning: {}", finding.failure.message)?;
+        }
+        if !self.not_judged.is_empty() {
+            writeln!(f, "\nNot judged:")?;
+        }
+        for open in &self.not_judged {
+            writeln!(f, "  {} of {}: {}", open.rule, open.function, open.reason)?;
+        }
+        self.verdict(f, states.len())
+    }
+}
+
+impl CheckReport {
+    /// What was asked for and what came of it, for code_loader and beyond.
+    fn verdict(&self, f: &mut fmt::Formatter<'_>, subsets: usize) -> fmt::Result {
+        let options = &self.options;
+        let samples = match options.samples {
+            Samples::First => "the first sample of each subset".to_owned(),
+            Samples::Every(step) => format!("every sample of {}", step.max(1)),
+            Samples::All => "all samples".to_owned(),
+        };
+        let names: Vec<&str> = options.rules.iter().map(Rule::as_str).collect();
+        let rules = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let stop = if options.fail_fast { "; stops at the first failure" } else { "" };
+        writeln!(f, "\nChecked {samples}; rules beyond code_loader's: {rules}{stop}.")?;
         let failed = self.functions.iter().filter(|function| !function.passed()).count();
-        match (self.is_valid, failed) {
-            (true, _) => {
-                write!(f, "\nThe binder is valid: {} functions on {} subsets.", self.functions.len(), states.len())
+        let findings = self.findings.iter().filter(|finding| finding.severity == Severity::Failure).count();
+        let functions = self.functions.len();
+        match (self.is_valid, self.passed()) {
+            (true, true) => write!(f, "The binder is valid: {functions} functions on {subsets} subsets."),
+            (true, false) => {
+                write!(f, "The binder is valid for code_loader, but ")?;
+                write!(f, "{failed} of {functions} functions failed, with {findings} findings beside them.")
             }
-            (false, 0) => write!(f, "\nThe binder is NOT valid: preprocess failed."),
-            (false, failed) => {
-                write!(f, "\nThe binder is NOT valid: {failed} of {} functions failed.", self.functions.len())
+            (false, _) if failed == 0 && !self.preprocess_failures.is_empty() => {
+                write!(f, "The binder is NOT valid: preprocess failed.")
             }
+            (false, _) => write!(f, "The binder is NOT valid: {failed} of {functions} functions failed."),
         }
     }
 }
 
 impl FunctionReport {
-    fn title(&self) -> String {
+    pub(super) fn title(&self) -> String {
         if self.name == self.kind.as_str() {
             self.name.clone()
         } else {
@@ -64,7 +108,7 @@ impl FunctionReport {
                     let (min, max) = (summary.min, summary.max);
                     format!("{} {:?}, {min:.4} to {max:.4}, mean {:.4}", summary.dtype, column.shape, summary.mean)
                 }
-                Value::Metadata(value, _) => value.to_string(),
+                Value::Metadata(value) => value.to_string(),
                 Value::Text(text) => text.clone(),
             },
             [first, .., last] => format!("{} columns, {} to {}", subset.columns.len(), first.name, last.name),

@@ -107,6 +107,16 @@ pub struct SimulationArguments {
 }
 
 impl SimulationArguments {
+    /// Arguments for a call that makes `samples` samples.
+    pub fn new<P: Into<String>>(
+        parameters: impl IntoIterator<Item = (P, SimulationValue)>,
+        samples: usize,
+        seed: u64,
+    ) -> Self {
+        let parameters = parameters.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        Self { parameters, samples, seed }
+    }
+
     /// A parameter's value.
     pub fn get(&self, parameter: &str) -> Option<&SimulationValue> {
         self.parameters.iter().find(|(name, _)| name == parameter).map(|(_, value)| value)

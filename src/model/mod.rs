@@ -9,9 +9,11 @@ mod classifier;
 mod densenet;
 mod device;
 mod lanes;
+mod leap;
 mod weights;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
@@ -20,6 +22,7 @@ pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
 pub use device::device;
+pub use leap::AsLeapModel;
 pub use weights::Weights;
 
 use crate::Result;
@@ -55,6 +58,32 @@ pub trait Model: Debug + Send + Sync {
     /// [`Error::Argument`](crate::Error::Argument) for a batch of another shape,
     /// [`Error::Tensor`](crate::Error::Tensor) if the device fails.
     fn forward(&self, xs: &Tensor) -> Result<Output>;
+}
+
+impl<M: Model + ?Sized> Model for Arc<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn classes(&self) -> &[String] {
+        (**self).classes()
+    }
+
+    fn input(&self) -> &ImageSpec {
+        (**self).input()
+    }
+
+    fn latent_dim(&self) -> usize {
+        (**self).latent_dim()
+    }
+
+    fn device(&self) -> &Device {
+        (**self).device()
+    }
+
+    fn forward(&self, xs: &Tensor) -> Result<Output> {
+        (**self).forward(xs)
+    }
 }
 
 /// What a [`Model`] says of a batch of `n` images.

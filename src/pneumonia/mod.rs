@@ -15,6 +15,9 @@
 //! | `bar_names_visualizer` | visualizer | one bar for each class |
 //! | `categorical_crossentropy_loss` | loss | cross-entropy of the predicted probabilities |
 //!
+//! Its integration test wires all of them around a model that is given when the test is run
+//! ([`crate::binder::flow::TestOptions::model`]).
+//!
 //! Research software, not a diagnostic device.
 
 mod config;
@@ -69,5 +72,17 @@ pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
             [ground_truth("classes").named("y_true"), prediction("classes").named("y_pred")],
             |[y_true, y_pred]| losses::categorical_crossentropy(y_true, y_pred),
         )
+        .integration_test(|flow| {
+            let (image, truth) = (flow.input("image")?, flow.ground_truth("classes")?);
+            let scores = flow.model([&image])?.prediction("classes")?;
+            flow.loss("categorical_crossentropy_loss", (&truth, &scores))?;
+            flow.visualizer("pixels_histogram", &image)?;
+            flow.visualizer("bar_names_visualizer", &truth)?;
+            flow.visualizer("bar_names_visualizer", &scores)?;
+            for name in ["gt_label", "gt_name", "number_of_black_pixels", "pixels_count", "image_mean", "image_std"] {
+                flow.metadata(name)?;
+            }
+            Ok(())
+        })
         .build()
 }

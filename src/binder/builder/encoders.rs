@@ -101,7 +101,11 @@ impl<D: Dataset> BinderBuilder<D> {
 
     /// Registers what the model's next output means: its name and its classes in output order, which is its last axis.
     pub fn prediction<L: Into<String>>(self, name: impl Into<String>, labels: impl IntoIterator<Item = L>) -> Self {
-        self.prediction_with(name, labels, -1)
+        let mut with = self.prediction_with(name, labels, -1);
+        if let Some(prediction) = with.registry.predictions.last_mut() {
+            prediction.channel_dim_defaulted = true;
+        }
+        with
     }
 
     /// [`BinderBuilder::prediction`] with the axis of the classes, counted in the batched output.
@@ -112,7 +116,12 @@ impl<D: Dataset> BinderBuilder<D> {
         channel_dim: i64,
     ) -> Self {
         let labels = labels.into_iter().map(Into::into).collect();
-        self.registry.predictions.push(PredictionType { name: name.into(), labels, channel_dim });
+        self.registry.predictions.push(PredictionType {
+            name: name.into(),
+            labels,
+            channel_dim,
+            channel_dim_defaulted: false,
+        });
         self
     }
 }

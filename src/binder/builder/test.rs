@@ -1,6 +1,6 @@
 use super::BinderBuilder;
 use crate::Result;
-use crate::binder::flow::Flow;
+use crate::binder::flow::{Flow, LoadModel};
 use crate::contract::{Dataset, HandlerResult, LeapModel};
 
 impl<D: Dataset> BinderBuilder<D> {
@@ -9,7 +9,7 @@ impl<D: Dataset> BinderBuilder<D> {
         mut self,
         load: impl Fn() -> HandlerResult<M> + Send + Sync + 'static,
     ) -> Self {
-        self.registry.load_model = Some(Box::new(move || Ok(Box::new(load()?) as Box<dyn LeapModel>)));
+        self.registry.load_model = Some(LoadModel::new(Box::new(move || Ok(Box::new(load()?) as Box<dyn LeapModel>))));
         self
     }
 
@@ -20,5 +20,10 @@ impl<D: Dataset> BinderBuilder<D> {
     pub fn integration_test(mut self, body: impl Fn(&mut Flow<'_>) -> Result<()> + Send + Sync + 'static) -> Self {
         self.registry.integration_test = Some(Box::new(body));
         self
+    }
+
+    /// Registers the integration test that the registration already declares: [`Flow::wire_all`].
+    pub fn integration_test_from_registration(self) -> Self {
+        self.integration_test(|flow| flow.wire_all())
     }
 }

@@ -228,8 +228,7 @@ fn metadata_observation(payloads: &[Payload]) -> Observation {
             Some(RawResult::Metadata(value)) => value.clone(),
             _ => MetadataValue::Absent,
         };
-        let column_type = payload.raw_result.as_ref().and_then(RawResult::column_type);
-        Column { name: payload.name.clone(), shape: vec![1], value: Value::Metadata(value, column_type) }
+        Column { name: payload.name.clone(), shape: vec![1], value: Value::Metadata(value) }
     };
     Observation { columns: payloads.iter().map(column).collect() }
 }
