@@ -151,11 +151,6 @@ fn simulations(registry: &Registry) -> Result<(), Violation> {
 
 fn sources(registry: &Registry, kind: &str, name: &str, arguments: &[Argument]) -> Result<(), Violation> {
     let function = || format!("{kind}::{name}");
-    let mut seen = HashSet::new();
-    if let Some(twice) = arguments.iter().find(|argument| !seen.insert(&argument.name)) {
-        let found = format!("{} twice", twice.name);
-        return Err(Violation::new(Code::DuplicateName, function(), "arguments with names of their own", found));
-    }
     for argument in arguments {
         let (what, wanted, known): (_, _, Vec<&str>) = match &argument.source {
             Source::Input(wanted) => ("input", wanted, registry.inputs.iter().map(|input| &*input.name).collect()),

@@ -18,6 +18,7 @@ mod model;
 mod sample;
 mod simulation;
 mod state;
+pub(crate) mod tensor;
 mod violation;
 mod visual;
 mod wiring;

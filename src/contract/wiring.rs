@@ -31,7 +31,8 @@ pub enum Source {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Argument {
-    /// The name shown to users and written to the setup; that of the source unless [`Argument::named`].
+    /// The name shown to users and written to the setup; that of the source unless [`Argument::named`]. Where two arguments
+    /// of a function have one name, the later gets `_1` appended.
     pub name: String,
     /// Where its value comes from.
     pub source: Source,

@@ -59,7 +59,21 @@ pub(super) fn over_tensors<const N: usize, T>(
     compute: impl Fn([&Tensor; N], Place<'_>) -> HandlerResult<T> + Send + Sync + 'static,
 ) -> (Vec<Argument>, TensorsFn<T>) {
     let compute: TensorsFn<T> = Box::new(move |tensors, place| compute(exactly(tensors)?, place));
-    (arguments.into(), compute)
+    (distinct(arguments), compute)
+}
+
+/// Arguments under names of their own: a name that an earlier one has gets `_1`, `_2` appended.
+pub(super) fn distinct<const N: usize>(arguments: [Argument; N]) -> Vec<Argument> {
+    let mut named: Vec<Argument> = Vec::with_capacity(N);
+    for mut argument in arguments {
+        let taken = |name: &str| named.iter().any(|known| known.name == name);
+        if taken(&argument.name) {
+            let free = (1..).map(|place| format!("{}_{place}", argument.name)).find(|name| !taken(name));
+            argument.name = free.unwrap_or_default();
+        }
+        named.push(argument);
+    }
+    named
 }
 
 /// As many tensors as the closure takes.

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use candle_core::Tensor;
 use serde::Serialize;
 
-use super::adapters::{exactly, known};
+use super::adapters::{distinct, exactly, known};
 use super::{BinderBuilder, MetricOptions};
 use crate::binder::builtin::metadata as builtin;
 use crate::binder::handlers::{AnyState, AutoregressiveFunctions, ChainFn, ChainFunction, ChainRef};
@@ -51,7 +51,7 @@ impl<D: Dataset, S: Serialize + Send + Sync + 'static> Autoregressive<D, S> {
         compute: impl Fn(Chain<'_, S>, [&Tensor; N]) -> HandlerResult<f64> + Send + Sync + 'static,
     ) -> Self {
         let compute = over_chain(compute);
-        self.functions.losses.push(ChainFunction { name: name.into(), arguments: ground_truths.into(), compute });
+        self.functions.losses.push(ChainFunction { name: name.into(), arguments: distinct(ground_truths), compute });
         self
     }
 
@@ -64,7 +64,7 @@ impl<D: Dataset, S: Serialize + Send + Sync + 'static> Autoregressive<D, S> {
         compute: impl Fn(Chain<'_, S>, [&Tensor; N]) -> HandlerResult<M> + Send + Sync + 'static,
     ) -> Self {
         let compute = over_chain(move |chain, tensors| compute(chain, tensors).map(Into::into));
-        let function = ChainFunction { name: name.into(), arguments: ground_truths.into(), compute };
+        let function = ChainFunction { name: name.into(), arguments: distinct(ground_truths), compute };
         self.functions.metrics.push((options.into().directions, function));
         self
     }
@@ -77,7 +77,7 @@ impl<D: Dataset, S: Serialize + Send + Sync + 'static> Autoregressive<D, S> {
         compute: impl Fn(Chain<'_, S>, [&Tensor; N]) -> HandlerResult<V> + Send + Sync + 'static,
     ) -> Self {
         let compute = over_chain(move |chain, tensors| compute(chain, tensors).map(Into::into));
-        let function = ChainFunction { name: name.into(), arguments: ground_truths.into(), compute };
+        let function = ChainFunction { name: name.into(), arguments: distinct(ground_truths), compute };
         self.functions.visualizers.push((V::TYPE, function));
         self
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{DType, Tensor};
 
-use super::rules::numpy_name;
 use crate::binder::guarded;
+use crate::contract::tensor::numpy_name;
 use crate::contract::{Code, HandlerResult, LeapModel, ModelInput, Violation};
 
 type Load = Box<dyn Fn() -> HandlerResult<Box<dyn LeapModel>> + Send + Sync>;

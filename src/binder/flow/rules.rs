@@ -3,6 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::report::Warnings;
+use crate::contract::tensor::numpy_name;
 use crate::contract::{Code, LatentSpaceOptions, LatentSpaceReduction, Violation};
 
 /// The widest latent space.
@@ -11,22 +12,6 @@ const MAX_WIDTH: usize = 4096;
 const COMFORTABLE_WIDTH: usize = 1024;
 /// The largest finite 16-bit float.
 const LARGEST: f64 = 65504.0;
-
-/// numpy's name of a dtype, which Python users know it by.
-pub(in crate::binder) fn numpy_name(dtype: DType) -> String {
-    match dtype {
-        DType::U8 => "uint8".to_owned(),
-        DType::U32 => "uint32".to_owned(),
-        DType::I16 => "int16".to_owned(),
-        DType::I32 => "int32".to_owned(),
-        DType::I64 => "int64".to_owned(),
-        DType::BF16 => "bfloat16".to_owned(),
-        DType::F16 => "float16".to_owned(),
-        DType::F32 => "float32".to_owned(),
-        DType::F64 => "float64".to_owned(),
-        other => other.as_str().to_owned(),
-    }
-}
 
 /// An encoder's tensor is float32, and its channel axis, counted in the batched tensor, is at most one beyond its rank.
 pub(super) fn encoder(function: &str, xs: &Tensor, channel_dim: Option<i64>) -> Result<(), Violation> {

@@ -2,8 +2,9 @@
 
 use super::first::FirstSamples;
 use super::handlers::{Encoded, on_sample};
-use super::payload::{Payload, numpy_name};
+use super::payload::Payload;
 use crate::binder::{FalsePositives, Registry};
+use crate::contract::tensor::numpy_name;
 use crate::contract::{Code, Violation};
 
 pub(super) fn false_positives(registry: &Registry, first: &FirstSamples<'_>, encoded: &Encoded) -> Option<Payload> {

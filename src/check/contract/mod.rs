@@ -14,7 +14,6 @@ mod simulations;
 
 use serde::Serialize;
 
-pub(super) use payload::numpy_name;
 pub use payload::{Payload, RawResult};
 pub use setup::{
     CustomLossSetup, InputSetup, MetadataSetup, MetricSetup, ModelSetup, OutputSetup, PredictionSetup, Setup,

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Tensor};
-use serde::ser::SerializeStruct;
+use candle_core::Tensor;
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
 
+use crate::contract::tensor::serialize_at_most;
 use crate::contract::{MetadataType, MetadataValue, Violation};
 
 /// Values of a tensor that go into a report; of larger ones only the first this many, flat.
@@ -81,54 +80,10 @@ impl Serialize for RawResult {
     /// A tensor as `{"dtype", "shape", "data"}` with numpy's dtype names and nested data; of more than 4096 values the first
     /// 4096 stand in a flat list and `"truncated": true` beside them.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let xs = match self {
-            Self::Metadata(value) => return value.serialize(serializer),
-            Self::Type(one) => return one.serialize(serializer),
-            Self::Tensor(xs) => xs,
-        };
-        let flat = flat(xs).map_err(serde::ser::Error::custom)?;
-        let truncated = xs.elem_count() > KEPT_VALUES;
-        let mut fields = serializer.serialize_struct("Tensor", 3 + usize::from(truncated))?;
-        fields.serialize_field("dtype", numpy_name(xs.dtype()))?;
-        fields.serialize_field("shape", xs.dims())?;
-        let data = if truncated { Json::Array(flat) } else { nested(&mut flat.into_iter(), xs.dims()) };
-        fields.serialize_field("data", &data)?;
-        if truncated {
-            fields.serialize_field("truncated", &true)?;
+        match self {
+            Self::Metadata(value) => value.serialize(serializer),
+            Self::Type(one) => one.serialize(serializer),
+            Self::Tensor(xs) => serialize_at_most(xs, KEPT_VALUES, serializer),
         }
-        fields.end()
-    }
-}
-
-/// The first values: integers as such, floats as f64; what JSON cannot say (NaN, infinities) as text.
-fn flat(xs: &Tensor) -> candle_core::Result<Vec<Json>> {
-    let xs = xs.flatten_all()?;
-    let xs = xs.narrow(0, 0, xs.elem_count().min(KEPT_VALUES))?;
-    if matches!(xs.dtype(), DType::U8 | DType::U32 | DType::I16 | DType::I32 | DType::I64) {
-        return Ok(xs.to_dtype(DType::I64)?.to_vec1::<i64>()?.into_iter().map(Json::from).collect());
-    }
-    let float = |value: f64| if value.is_finite() { Json::from(value) } else { Json::from(value.to_string()) };
-    Ok(xs.to_dtype(DType::F64)?.to_vec1::<f64>()?.into_iter().map(float).collect())
-}
-
-fn nested(values: &mut impl Iterator<Item = Json>, dims: &[usize]) -> Json {
-    match dims.split_first() {
-        None => values.next().unwrap_or(Json::Null),
-        Some((&size, inner)) => Json::Array((0..size).map(|_| nested(values, inner)).collect()),
-    }
-}
-
-/// numpy's name of a dtype, for example `float32`.
-pub(crate) fn numpy_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::U8 => "uint8",
-        DType::U32 => "uint32",
-        DType::I16 => "int16",
-        DType::I32 => "int32",
-        DType::I64 => "int64",
-        DType::F16 => "float16",
-        DType::F32 => "float32",
-        DType::F64 => "float64",
-        other => other.as_str(),
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Storage, Tensor};
 
-use crate::check::contract::numpy_name;
+use crate::contract::tensor::numpy_name;
 use crate::contract::{Code, Violation};
 
 /// Running minima and the like, so that the processor can work on as many values at once.

@@ -12,10 +12,10 @@ mod points;
 mod render;
 mod rules;
 mod summary;
-mod tensor;
 mod text;
 mod warnings;
 
+use super::tensor;
 use serde::Serialize;
 
 pub use audio::{AudioVisual, LeapAudio};

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::tensor::dtype_name;
+use super::tensor::numpy_name;
 use crate::contract::{Code, Violation};
 
 /// Dtypes of pixels.
@@ -19,8 +19,8 @@ pub(super) fn dtype(payload: &str, what: &str, xs: &Tensor, allowed: &[DType]) -
     if allowed.contains(&xs.dtype()) {
         return Ok(());
     }
-    let names: Vec<&str> = allowed.iter().map(|&dtype| dtype_name(dtype)).collect();
-    let found = dtype_name(xs.dtype());
+    let names: Vec<&str> = allowed.iter().map(|&dtype| numpy_name(dtype)).collect();
+    let found = numpy_name(xs.dtype());
     let wanted = match names[..] {
         [name] => format!("instead of {name}"),
         _ => format!("allowed is one of [{}]", names.join(", ")),

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::tensor::dtype_name;
+use super::tensor::numpy_name;
 use super::{AudioVisual, Visualization};
 
 impl Visualization {
@@ -26,7 +26,7 @@ impl Visualization {
 impl fmt::Display for Visualization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Image(payload) => write!(f, "{} image", dtype_name(payload.data().dtype())),
+            Self::Image(payload) => write!(f, "{} image", numpy_name(payload.data().dtype())),
             Self::Text(payload) => write!(f, "{} words", payload.data().len()),
             Self::Graph(payload) => write!(f, "graph of {} lines", payload.data().dims().last().unwrap_or(&0)),
             Self::HorizontalBar(payload) => write!(f, "{} bars", payload.body().len()),
@@ -34,7 +34,7 @@ impl fmt::Display for Visualization {
                 write!(
                     f,
                     "{} image under a mask of {} labels",
-                    dtype_name(payload.image().dtype()),
+                    numpy_name(payload.image().dtype()),
                     payload.labels().len()
                 )
             }
@@ -43,13 +43,13 @@ impl fmt::Display for Visualization {
             }
             Self::ImageWithBBox(payload) => {
                 let boxes = payload.bounding_boxes().len();
-                write!(f, "{} image with {boxes} boxes", dtype_name(payload.data().dtype()))
+                write!(f, "{} image with {boxes} boxes", numpy_name(payload.data().dtype()))
             }
             Self::ImageWithHeatmap(payload) => {
-                write!(f, "{} image with {} heat maps", dtype_name(payload.image().dtype()), payload.labels().len())
+                write!(f, "{} image with {} heat maps", numpy_name(payload.image().dtype()), payload.labels().len())
             }
             Self::Video(payload) => {
-                write!(f, "{} video of {} frames", dtype_name(payload.data().dtype()), payload.data().dims()[0])
+                write!(f, "{} video of {} frames", numpy_name(payload.data().dtype()), payload.data().dims()[0])
             }
             Self::Audio(payload) => {
                 let seconds = payload.audio().len() as f64 / f64::from(payload.sample_rate());

@@ -1,7 +1,7 @@
 use candle_core::{DType, Tensor};
 
 use super::rules::shape_text;
-use super::tensor::{dtype_name, values};
+use super::tensor::{numpy_name, values};
 use super::{LeapHorizontalBar, LeapImageMask, LeapImageWithBBox, LeapImageWithHeatmap, LeapTextMask, Visualization};
 
 impl Visualization {
@@ -69,7 +69,7 @@ fn still(xs: &Tensor) -> Found {
         format!(
             "image data is {} but values span only {span} - this will appear near-black. If the data is normalized to \
              [0,1], scale to [0,255] before casting to uint8.",
-            dtype_name(xs.dtype())
+            numpy_name(xs.dtype())
         )
     } else if range.least < 0.0 || range.greatest > 255.0 {
         format!(
@@ -99,7 +99,7 @@ fn video(xs: &Tensor) -> Found {
         format!(
             "video data is {} but values span only {span} - this will appear near-black. uint8 video is used as-is in \
              [0,255]; scale to [0,255] before casting.",
-            dtype_name(xs.dtype())
+            numpy_name(xs.dtype())
         )
     } else if range.least < 0.0 || range.greatest > 1.0 {
         format!(
