@@ -1,10 +1,13 @@
 //! What users share between threads stays shareable: a lost `Send` or `Sync` does not compile.
 
+use leap_binder::binder::flow::{IntegrationReport, ModelCall, StatusTable};
 use leap_binder::binder::{
     Autoregressive, BinderBuilder, EncodedSample, InputEncoder, LatentSpace, Loss, Metric, Registry, SimulatedSamples,
     Simulation, Visualizer,
 };
-use leap_binder::check::{CheckReport, Failure, FunctionReport, Payload, RawResult, Setup, SubsetReport};
+use leap_binder::check::{
+    CheckOptions, CheckReport, Failure, Finding, FunctionReport, Payload, RawResult, Setup, SubsetReport,
+};
 use leap_binder::contract::{
     Argument, Code, Dataset, ElementInstance, Metadata, MetricResult, NodeConnection, SampleId, Subset, Violation,
     Visualization,
@@ -36,12 +39,18 @@ const _: () = {
     owned::<SimulatedSamples>();
 
     owned::<CheckReport>();
+    owned::<CheckOptions>();
+    owned::<Finding>();
     owned::<FunctionReport>();
     owned::<SubsetReport>();
     owned::<Failure>();
     owned::<Payload>();
     owned::<RawResult>();
     owned::<Setup>();
+
+    owned::<IntegrationReport>();
+    owned::<ModelCall>();
+    owned::<StatusTable>();
 
     owned::<Argument>();
     owned::<Code>();

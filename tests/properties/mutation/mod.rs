@@ -134,7 +134,6 @@ catalogue! {
     EightHundredColumns => limits::eight_hundred_columns,
 
     UnknownSource => wiring::unknown_source,
-    DuplicateArgument => wiring::duplicate_argument,
     ChainReadsInput => wiring::chain_reads_input,
     UnknownDomainGap => wiring::unknown_domain_gap,
     UnknownIgnored => wiring::unknown_ignored,

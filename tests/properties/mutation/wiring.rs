@@ -30,19 +30,6 @@ pub(super) fn unknown_source(description: &mut Description, pick: usize) -> Opti
     Caught::at_build("BND-004", [format!("{kind}::lost:"), "nowhere".to_owned()])
 }
 
-pub(super) fn duplicate_argument(description: &mut Description, pick: usize) -> Option<Caught> {
-    let arguments = vec![argument("xs"), argument("other"), argument("xs")];
-    let function = Function { name: "twice".to_owned(), arguments };
-    let kind = ["loss", "metric", "instance_metric", "visualizer"][pick % 4];
-    match kind {
-        "loss" => description.losses.push(function),
-        "metric" => description.metrics.push(function),
-        "instance_metric" => description.instance_metrics.push(function),
-        _ => description.visualizers.push((LeapDataType::Text, function)),
-    }
-    Caught::at_build("BND-001", [format!("{kind}::twice:"), "xs".to_owned()])
-}
-
 pub(super) fn chain_reads_input(description: &mut Description, pick: usize) -> Option<Caught> {
     let wrong = any_of(&description.predictions, pick).map(|known| prediction(known.name))?;
     let chain = description.chains.first_mut()?;
