@@ -57,14 +57,17 @@ impl Registry {
         });
         let mut subsets = listed.map_err(listing_failed)?;
         let mut seen = HashSet::new();
-        if let Some(twice) = subsets.iter().find(|subset| !seen.insert(subset.state)) {
-            let found = format!("Duplicate state {} in preprocess results", twice.state);
+        if let Some(twice) = subsets.iter().position(|subset| !seen.insert(subset.state)) {
+            let state = subsets[twice].state;
+            let earlier = subsets[..twice].iter().any(|subset| *subset == subsets[twice]);
+            let how = if earlier { "is a duplicate of an earlier one" } else { "has the state of an earlier one" };
+            let found = format!("Duplicate state {state} in preprocess results: subset {twice} {how}");
             return Err(broken(Code::DuplicateState, "each state once", found));
         }
         for (state, title) in [(DataState::Training, "Training"), (DataState::Validation, "Validation")] {
             if !seen.contains(&state) {
                 let found: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
-                let expected = format!("{title} data, as {title} data is required");
+                let expected = format!("at least 2 subsets, training and validation: {title} data is required");
                 return Err(broken(Code::MissingSubset, expected, format!("{found:?}")));
             }
         }
@@ -73,7 +76,11 @@ impl Registry {
             let kind = |subset: &Subset| if subset.is_grouped() { "grouped" } else { "flat" };
             let kinds: Vec<String> =
                 subsets.iter().map(|subset| format!("{} {}", subset.state, kind(subset))).collect();
-            return Err(broken(Code::MixedGrouping, "subsets that are all grouped or all flat", kinds.join(", ")));
+            return Err(broken(
+                Code::MixedGrouping,
+                "subsets that are all grouped or all flat",
+                format!("a mix: {}", kinds.join(", ")),
+            ));
         }
         self.with_instances(subsets)
     }
@@ -145,7 +152,7 @@ impl Prepared {
         let mut violations: Vec<Violation> = self.one_kind_of_id().into_iter().collect();
         violations.extend(self.subsets.iter().zip(&self.instances).filter_map(|(subset, rows)| long_id(subset, rows)));
         violations.extend(self.subsets.iter().filter(|subset| subset.is_empty()).map(|subset| {
-            let found = format!("Invalid dataset length: no sample in {}", subset.state);
+            let found = format!("Invalid dataset length: {} has length 0", subset.state);
             broken(Code::EmptySubset, "samples in every subset", found).on(subset.state, None)
         }));
         violations

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::builtin;
 use super::registry::Registry;
-use crate::contract::{Argument, Code, LatentSpaceReduction, Source, Violation, broken_simulation};
+use crate::contract::{Argument, Code, ComputedAt, LatentSpaceReduction, Source, Violation, broken_simulation};
 
 /// Model inputs and predictions that the platform can address.
 pub(crate) const MAX_SLOTS: usize = 10;
@@ -125,6 +125,9 @@ fn latent_spaces(registry: &Registry) -> Result<(), Violation> {
         return broken(&second.name, "one latent space for the analysis", found);
     }
     for space in &registry.latent_spaces {
+        if space.computed_at == ComputedAt::Model && space.arguments.is_empty() {
+            return broken(&space.name, "at least one argument beside the samples", "none".to_owned());
+        }
         if let Some(LatentSpaceReduction::RandomProjection { n_components: 0 }) = space.options.reduce {
             return broken(&space.name, "n_components, a positive int", "0".to_owned());
         }

@@ -116,13 +116,13 @@ fn agree(before: (&str, &NamedTensors), now: (&str, &NamedTensors)) -> Result<()
     };
     if sorted(known.clone()) != sorted(found.clone()) {
         let expected = format!("the same key set for every state, {known:?} as on {}", before.0);
-        return broken(expected, format!("different model input keys, {found:?} on {}", now.0));
+        return broken(expected, format!("different model input keys across states, {found:?} on {}", now.0));
     }
     for (name, xs) in before.1 {
         let other = now.1.iter().find(|(known, _)| known == name).map(|(_, xs)| xs.dims()).unwrap_or_default();
         if xs.dims() != other {
             let expected = format!("shape {:?} of {name:?} as on {}", xs.dims(), before.0);
-            return broken(expected, format!("different shapes, {other:?} on {}", now.0));
+            return broken(expected, format!("different shapes across states, {other:?} on {}", now.0));
         }
     }
     Ok(())
