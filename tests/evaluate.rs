@@ -5,7 +5,8 @@ use DataState::{Additional, Test, Training, Unlabeled, Validation};
 use candle_core::{D, Device, Tensor};
 use leap_binder::binder::{Binder, BinderBuilder, losses};
 use leap_binder::contract::{
-    DataState, Dataset, HandlerResult, Metadata, MetricDirection, SampleId, Subset, ground_truth, input, prediction,
+    ConfusionMatrixElement, ConfusionMatrixValue, DataState, Dataset, HandlerResult, Metadata, MetricDirection,
+    MetricResult, SampleId, Subset, ground_truth, input, prediction,
 };
 use leap_binder::evaluate::{EvaluateOptions, Evaluation, evaluate};
 use leap_binder::imaging::ImageSpec;
@@ -266,6 +267,94 @@ fn a_loss_that_fails_on_a_sample_fails_on_no_other_of_its_batch() {
         assert_eq!((&failure.id, &*failure.function), (&"a 4".into(), "loss::fussy"));
         assert!(failure.message.contains("not this green"), "{}", failure.message);
     }
+}
+
+/// A metric's names and its values on the first four training samples, in any batch.
+fn metric_columns<M: Into<MetricResult> + 'static>(
+    compute: fn(&Tensor) -> HandlerResult<M>,
+    failing: usize,
+) -> (Vec<String>, Vec<Vec<Option<f32>>>) {
+    let run = |batch_size| {
+        let with = builder(&[]).metric("extra", MetricDirection::Upward, [prediction("colour")], move |[p]| compute(p));
+        let Evaluation { table, failures, .. } = run(with, batch_size);
+        assert_eq!(failures.len(), failing, "{failures:?}");
+        assert!(
+            failures.iter().all(|failure| failure.function == "metric::extra" && failure.message.contains("BND-210"))
+        );
+        assert_eq!(table.metrics[0], "certainty");
+        assert!(table.rows.iter().all(|row| row.metrics.len() == table.metrics.len()));
+        let rows = table.rows.iter().take(4).map(|row| row.metrics[1..].to_vec());
+        (table.metrics[1..].to_vec(), rows.collect::<Vec<_>>())
+    };
+    let found = run(1);
+    for batch_size in [3, 64] {
+        assert_eq!(run(batch_size), found);
+    }
+    found
+}
+
+fn red(p: &Tensor) -> HandlerResult<Vec<f32>> {
+    Ok(p.narrow(1, 0, 1)?.squeeze(1)?.to_vec1()?)
+}
+
+#[test]
+fn a_metric_of_several_values_fills_a_column_for_each() {
+    let expected = |class: usize| (1..5).map(move |number| probabilities(number)[class]);
+    let (names, rows) = metric_columns(
+        |p| Ok(MetricResult::map([("red", p.narrow(1, 0, 1)?.squeeze(1)?), ("green", p.narrow(1, 1, 1)?.squeeze(1)?)])),
+        0,
+    );
+    assert_eq!(names, ["extra_red", "extra_green"]);
+    for (row, (red, green)) in rows.iter().zip(expected(0).zip(expected(1))) {
+        assert!(close(&[row[0].unwrap(), row[1].unwrap()], [red, green]), "{row:?}");
+    }
+    // Sample 1 is red above all.
+    let (names, rows) =
+        metric_columns(|p| Ok(red(p)?.into_iter().map(|p| (p < 0.5).then_some(p)).collect::<Vec<_>>()), 0);
+    assert_eq!(names, ["extra"]);
+    for (row, red) in rows.iter().zip(expected(0)) {
+        assert_eq!(row[0].is_some(), red < 0.5, "{red}");
+    }
+    assert!(rows.iter().any(|row| row[0].is_none()) && rows.iter().any(|row| row[0].is_some()));
+}
+
+#[test]
+fn confusion_matrix_elements_have_no_column_and_fail_nothing() {
+    let elements = |p: &Tensor| -> HandlerResult<Vec<Vec<ConfusionMatrixElement>>> {
+        Ok(red(p)?
+            .into_iter()
+            .map(|p| {
+                vec![ConfusionMatrixElement {
+                    label: "red".to_owned(),
+                    expected_outcome: ConfusionMatrixValue::Positive,
+                    predicted_probability: p.into(),
+                    id: String::new(),
+                }]
+            })
+            .collect())
+    };
+    let (names, rows) = metric_columns(elements, 0);
+    assert!(names.is_empty() && rows.iter().all(Vec::is_empty));
+}
+
+#[test]
+fn other_keys_than_the_first_batchs_and_wrong_lengths_are_failures() {
+    // One batch has one set of keys, so only batches of one can differ.
+    let with = builder(&[]).metric("extra", MetricDirection::Upward, [prediction("colour")], |[p]| {
+        let red = red(p)?;
+        let key = if red.iter().any(|p| close(&[*p], [probabilities(4)[0]])) { "b" } else { "a" };
+        Ok(MetricResult::map([(key, red)]))
+    });
+    let found = run(with, 1);
+    assert_eq!(found.table.metrics, ["certainty", "extra_a"]);
+    let [failure] = &found.failures[..] else { panic!("{:?}", found.failures) };
+    assert_eq!((&failure.id, &*failure.function), (&"a 4".into(), "metric::extra"));
+    assert!(failure.message.contains("BND-210") && failure.message.contains("extra_b"), "{}", failure.message);
+    let row = found.table.rows.iter().find(|row| row.id == "a 4".into()).unwrap();
+    assert!(row.metrics[0].is_some() && row.metrics[1].is_none());
+    let samples = listed(&ALL).len();
+    let (names, rows) = metric_columns(|_| Ok(vec![1.0f32; 5]), samples);
+    assert_eq!((names, rows), (vec!["extra".to_owned()], vec![vec![None]; 4]), "five values for every batch");
 }
 
 #[test]

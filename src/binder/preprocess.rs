@@ -14,7 +14,7 @@ pub(crate) struct Prepared {
     pub(crate) subsets: Vec<Subset>,
     /// For each subset, the rows that its instances add.
     pub(crate) instances: Vec<Vec<InstanceRow>>,
-    /// Keys and types of the instances' metadata, when the binder has instances.
+    /// Keys and types of the instances' metadata that false positives do not declare too, when the binder has instances.
     pub(crate) instance_metadata: Vec<(String, MetadataType)>,
 }
 
@@ -55,10 +55,7 @@ impl Registry {
             }
             Ok(subsets)
         });
-        let mut subsets = listed.map_err(|mut violation| {
-            violation.code = Code::PreprocessFailed;
-            violation
-        })?;
+        let mut subsets = listed.map_err(listing_failed)?;
         let mut seen = HashSet::new();
         if let Some(twice) = subsets.iter().position(|subset| !seen.insert(subset.state)) {
             let state = subsets[twice].state;
@@ -113,7 +110,11 @@ impl Registry {
                     instance: number,
                 }));
                 if !probed && count > 0 {
-                    prepared.instance_metadata = probe(instances, &*sample).map_err(on)?;
+                    let columns = probe(instances, &*sample).map_err(on)?.into_iter();
+                    // What false positives declare is a column already.
+                    let declared = self.false_positives.iter().flat_map(|encoder| &encoder.metadata_types);
+                    let known: HashSet<&String> = declared.map(|(key, _)| key).collect();
+                    prepared.instance_metadata = columns.filter(|(key, _)| !known.contains(key)).collect();
                     probed = true;
                 }
             }
@@ -172,6 +173,18 @@ fn long_id(subset: &Subset, rows: &[InstanceRow]) -> Option<Violation> {
     let expected = format!("at most {MAX_ID_LENGTH} characters in a sample id");
     let found = format!("{} characters: Sample id are too long", length(id));
     Some(broken(Code::LongSampleId, expected, found).on(subset.state, Some(id)))
+}
+
+/// A broken rule of a subset keeps its own code; any other error of preprocess is `BND-101`.
+fn listing_failed(mut violation: Violation) -> Violation {
+    match violation.source.take().map(|error| error.downcast::<Violation>()) {
+        Some(Ok(own)) if own.function == "preprocess" => return *own,
+        Some(Ok(other)) => violation.source = Some(other),
+        Some(Err(error)) => violation.source = Some(error),
+        None => {}
+    }
+    violation.code = Code::PreprocessFailed;
+    violation
 }
 
 fn broken(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Violation {

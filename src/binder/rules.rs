@@ -59,7 +59,8 @@ fn names(registry: &Registry) -> Result<(), Violation> {
     let own = registry.visualizers.iter().map(|f| &*f.name).chain(visualizers);
     unique("visualizer", "Visualizer", &builtin::visualizers::BUILTIN.map(|f| f.name), own)?;
     unique("latent_space", "Latent space", &[], registry.latent_spaces.iter().map(|f| &*f.name))?;
-    unique("simulation", "Simulation", &[], registry.simulations.iter().map(|f| &*f.name))
+    unique("simulation", "Simulation", &[], registry.simulations.iter().map(|f| &*f.name))?;
+    unique("false_positives", "False positives", &[], registry.false_positives.iter().map(|f| &*f.name))
 }
 
 fn unique<'a>(

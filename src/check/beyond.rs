@@ -21,8 +21,8 @@ pub(super) fn extend(report: &mut CheckReport, registry: &Registry, options: &Ch
         let functions: Vec<&Function> = session.functions.iter().filter(|function| session.wants(function)).collect();
         let (ran, samples) = session.samples(&functions, progress);
         judged.extend(samples);
-        let failed = ran.iter().any(Ran::has_failed);
-        if !(options.fail_fast && failed) && !session.stops(&judged) {
+        let stopped = options.fail_fast && ran.iter().any(Ran::has_failed);
+        if !stopped && !session.stops(&judged) {
             judged.extend(session.rules(progress));
         }
         report.functions = session.reports(&functions, ran);

@@ -13,7 +13,8 @@ use crate::binder::{AnySample, Place, Registry, guarded};
 use crate::contract::{Code, DataState, MetricResult, SampleId, SingleMetric, Violation, Visualization, validate_loss};
 use crate::imaging::ImageSpec;
 
-type Cells = Vec<OnceCell<Result<(Tensor, Scan), Box<Failure>>>>;
+type Encoded = Result<(Tensor, Scan), Box<Failure>>;
+type Cells = Vec<OnceCell<Encoded>>;
 
 /// One loaded sample and what its encoders gave; each encoder runs once however many functions read it.
 pub(super) struct SampleRun<'a> {
@@ -52,7 +53,7 @@ impl<'a> SampleRun<'a> {
             (Err(_), _) => return Outcome::Skipped(Cow::Borrowed("the sample could not be loaded")),
             (Ok(sample), _) => sample.as_ref(),
         };
-        let encoded = |found: Result<&(Tensor, Scan), &Box<Failure>>| match found {
+        let encoded = |found: &Encoded| match found {
             Ok((xs, scan)) => Outcome::Passed(Seen::Tensor(xs.clone(), *scan)),
             Err(failure) => Outcome::Failed(failure.clone()),
         };
@@ -76,7 +77,7 @@ impl<'a> SampleRun<'a> {
             Feed::GroundTruth(place) => self.ground_truth(place, title(FunctionKind::GtEncoder, place)?, sample),
             Feed::Prediction(_) | Feed::Wired => return None,
         };
-        found.ok().map(|(xs, _)| xs.clone())
+        found.as_ref().ok().map(|(xs, _)| xs.clone())
     }
 
     fn place(&self) -> Place<'_> {
@@ -99,7 +100,7 @@ impl<'a> SampleRun<'a> {
         (self.state, self.id) == (references.state, &references.id)
     }
 
-    fn input(&self, index: usize, title: &str, sample: &AnySample) -> Result<&(Tensor, Scan), &Box<Failure>> {
+    fn input(&self, index: usize, title: &str, sample: &AnySample) -> &Encoded {
         let encode = || {
             let encoder = &self.registry.inputs[index];
             let xs = guarded(title, || (encoder.encode)(sample, self.place()))?;
@@ -107,10 +108,10 @@ impl<'a> SampleRun<'a> {
             let known = self.references.and_then(|references| references.inputs[index].as_deref());
             self.verified(title, xs, declared.as_ref().map(|shape| &shape[..]), known)
         };
-        self.inputs[index].get_or_init(|| encode().map_err(|violation| self.failure(violation))).as_ref()
+        self.inputs[index].get_or_init(|| encode().map_err(|violation| self.failure(violation)))
     }
 
-    fn ground_truth(&self, index: usize, title: &str, sample: &AnySample) -> Result<&(Tensor, Scan), &Box<Failure>> {
+    fn ground_truth(&self, index: usize, title: &str, sample: &AnySample) -> &Encoded {
         let encode = || {
             let encoder = &self.registry.ground_truths[index];
             let xs = guarded(title, || (encoder.encode)(sample, self.place()))?;
@@ -119,7 +120,7 @@ impl<'a> SampleRun<'a> {
             let known = known.filter(|_| xs.elem_count() > 0);
             self.verified(title, xs, None, known)
         };
-        self.ground_truths[index].get_or_init(|| encode().map_err(|violation| self.failure(violation))).as_ref()
+        self.ground_truths[index].get_or_init(|| encode().map_err(|violation| self.failure(violation)))
     }
 
     fn verified(
@@ -205,19 +206,19 @@ impl<'a> SampleRun<'a> {
                 let name = &self.registry.inputs[place].name;
                 let title = || format!("input_encoder::{name}");
                 let found = match self.inputs[place].get() {
-                    Some(found) => found.as_ref(),
+                    Some(found) => found,
                     None => self.input(place, &title(), sample),
                 };
-                found.map_err(|_| failed("input_encoder", name))?.0.clone()
+                found.as_ref().map_err(|_| failed("input_encoder", name))?.0.clone()
             }
             Feed::GroundTruth(place) => {
                 let name = &self.registry.ground_truths[place].name;
                 let title = || format!("gt_encoder::{name}");
                 let found = match self.ground_truths[place].get() {
-                    Some(found) => found.as_ref(),
+                    Some(found) => found,
                     None => self.ground_truth(place, &title(), sample),
                 };
-                let xs = found.map_err(|_| failed("gt_encoder", name))?.0.clone();
+                let xs = found.as_ref().map_err(|_| failed("gt_encoder", name))?.0.clone();
                 if xs.elem_count() == 0 {
                     return Err(Cow::Borrowed("the sample has no label"));
                 }

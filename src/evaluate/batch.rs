@@ -3,10 +3,10 @@ use rayon::prelude::*;
 
 use super::layout::Layout;
 use super::sample::Loaded;
-use super::scored::Scored;
+use super::scored::{Scored, loss_values};
 use super::{Plan, Run, SampleFailure, SampleRow};
 use crate::binder::{EncodedSample, Place};
-use crate::contract::{DataState, MetricResult, SampleId, SingleMetric};
+use crate::contract::{DataState, SampleId};
 use crate::metrics::arg_max;
 use crate::model::softmax;
 use crate::{Error, Result};
@@ -58,18 +58,15 @@ impl Plan<'_> {
         let scored = self.forward(state, &samples)?;
         let losses = self.binder.losses.iter();
         let losses: Vec<_> = losses
-            .map(|loss| scored.values("loss", &loss.name, &loss.arguments, &loss.compute, &mut run.failures))
-            .collect();
-        let metrics = self.binder.metrics.iter();
-        let metrics: Vec<_> = metrics
-            .map(|metric| {
-                let compute = |tensors: &[&Tensor], place: Place<'_>| match (metric.compute)(tensors, place)? {
-                    MetricResult::Single(SingleMetric::Values(values)) => Ok(values),
-                    _ => Err("a single value for each sample was expected".into()),
-                };
-                scored.values("metric", &metric.name, &metric.arguments, &compute, &mut run.failures)
+            .map(|loss| {
+                let compute =
+                    |name: &str, tensors: &[&Tensor], place: Place<'_>| loss_values(name, loss, tensors, place);
+                scored.each(&format!("loss::{}", loss.name), &loss.arguments, compute, &mut run.failures)
             })
             .collect();
+        for (metric, columns) in self.binder.metrics.iter().zip(&mut run.metrics) {
+            columns.score(metric, &scored, &mut run.failures);
+        }
         let of = |values: &[Vec<Option<f32>>], index: usize| values.iter().map(|values| values[index]).collect();
         for (index, ((sample, probabilities), latent)) in
             samples.into_iter().zip(scored.probabilities).zip(scored.latents).enumerate()
@@ -82,7 +79,7 @@ impl Plan<'_> {
                 prediction: arg_max(&probabilities),
                 probabilities,
                 losses: of(&losses, index),
-                metrics: of(&metrics, index),
+                metrics: Vec::new(),
                 metadata: sample.encoded.metadata.into_iter().map(|(_, value)| value).collect(),
                 latent,
             });

@@ -3,8 +3,12 @@
 //! [`evaluate`] loads each sample once, encodes it, lets the model score it in batches and computes the binder's losses,
 //! metrics and metadata. While the model works on one batch, the next is decoded. What comes out is a [`SampleTable`],
 //! from which [`Evaluation::report`] computes metrics that survive class imbalance.
+//!
+//! A metric that gives several values by name fills a column for each, `<metric>_<key>`; the first batch settles the
+//! names. A sample without a value has a gap. Confusion-matrix elements are no numbers and are left out of the table.
 
 mod batch;
+mod columns;
 mod layout;
 mod sample;
 mod scored;
@@ -16,6 +20,7 @@ pub use table::{SampleRow, SampleTable};
 
 use std::time::{Duration, Instant};
 
+use columns::MetricColumns;
 use layout::Layout;
 
 use crate::binder::{InputEncoder, PredictionType, Registry};
@@ -95,7 +100,8 @@ pub fn evaluate(
     let plan = Plan::new(binder, model, options)?;
     let subsets = chosen_subsets(binder, states)?;
     let started = Instant::now();
-    let mut run = Run { layout: None, table: SampleTable::new(binder, plan.prediction), failures: Vec::new() };
+    let table = SampleTable::new(binder, plan.prediction);
+    let mut run = Run { layout: None, metrics: MetricColumns::all(binder), table, failures: Vec::new() };
     for subset in &subsets {
         progress.begin(&format!("evaluate {}", subset.state), subset.len());
         let mut chunks = subset.sample_ids.chunks(options.batch_size.max(1));
@@ -115,7 +121,12 @@ pub fn evaluate(
         }
         progress.end();
     }
-    let Run { layout, mut table, failures } = run;
+    let Run { layout, metrics, mut table, failures } = run;
+    for columns in metrics {
+        let (names, rows) = columns.finish();
+        table.metrics.extend(names);
+        table.rows.iter_mut().zip(rows).for_each(|(row, values)| row.metrics.extend(values));
+    }
     if let Some(layout) = layout {
         table.attributes = layout.attributes;
         table.metadata = layout.metadata;
@@ -126,6 +137,8 @@ pub fn evaluate(
 /// What an evaluation has gathered so far.
 struct Run {
     layout: Option<Layout>,
+    /// What the metrics gave, which joins the rows when all columns are known.
+    metrics: Vec<MetricColumns>,
     table: SampleTable,
     failures: Vec<SampleFailure>,
 }

@@ -1,8 +1,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::SampleFailure;
-use crate::binder::{Place, Registry, guarded};
-use crate::contract::{Argument, Code, DataState, HandlerResult, SampleId, Source, Violation};
+use crate::binder::{Loss, Place, Registry, guarded};
+use crate::contract::{Argument, Code, DataState, SampleId, Source, Violation};
 
 /// A batch with the model's answer, as losses and metrics read it: batched tensors on the CPU.
 pub(super) struct Scored<'a> {
@@ -18,34 +18,32 @@ pub(super) struct Scored<'a> {
 }
 
 impl Scored<'_> {
-    /// A loss's or metric's value for each sample; none where it cannot be computed.
+    /// What a loss or metric gives for each sample; none where it cannot be computed.
     ///
     /// When it fails on the batch it is run again on each sample alone, so that the samples at fault are found and no other
     /// suffers for being in their batch.
-    pub(super) fn values(
+    pub(super) fn each<T>(
         &self,
-        kind: &str,
         name: &str,
         arguments: &[Argument],
-        compute: &dyn Fn(&[&Tensor], Place<'_>) -> HandlerResult<Tensor>,
+        compute: impl Fn(&str, &[&Tensor], Place<'_>) -> Result<Vec<T>, Violation>,
         failures: &mut Vec<SampleFailure>,
-    ) -> Vec<Option<f32>> {
-        let name = format!("{kind}::{name}");
+    ) -> Vec<Option<T>> {
         // Unlabeled samples have no ground truth to compute a loss from.
         let tensors: Option<Vec<&Tensor>> = arguments.iter().map(|argument| self.tensor(argument)).collect();
-        let Some(tensors) = tensors else { return vec![None; self.ids.len()] };
+        let Some(tensors) = tensors else { return self.ids.iter().map(|_| None).collect() };
         let place = |ids| Place { state: self.state, ids };
-        if let Ok(values) = run(&name, &tensors, place(&self.ids), compute) {
+        if let Ok(values) = compute(name, &tensors, place(&self.ids)) {
             return values.into_iter().map(Some).collect();
         }
         let ids = self.ids.iter().enumerate();
         ids.map(|(index, id)| {
-            let value = guarded(&name, || {
+            let value = guarded(name, || {
                 Ok(tensors.iter().map(|xs| xs.narrow(0, index, 1)).collect::<candle_core::Result<Vec<_>>>()?)
             })
-            .and_then(|alone| run(&name, &alone.iter().collect::<Vec<_>>(), place(std::slice::from_ref(id)), compute));
+            .and_then(|alone| compute(name, &alone.iter().collect::<Vec<_>>(), place(std::slice::from_ref(id))));
             match value {
-                Ok(values) => values.first().copied(),
+                Ok(values) => values.into_iter().next(),
                 Err(violation) => {
                     failures.push(SampleFailure::new(id, self.state, violation));
                     None
@@ -68,14 +66,15 @@ impl Scored<'_> {
     }
 }
 
-fn run(
+/// A loss's value for each sample.
+pub(super) fn loss_values(
     name: &str,
+    loss: &Loss,
     tensors: &[&Tensor],
     place: Place<'_>,
-    compute: &dyn Fn(&[&Tensor], Place<'_>) -> HandlerResult<Tensor>,
 ) -> Result<Vec<f32>, Violation> {
     let values = guarded(name, || {
-        let values = compute(tensors, place)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
+        let values = (loss.compute)(tensors, place)?.to_device(&Device::Cpu)?.to_dtype(DType::F32)?;
         Ok(values.flatten_all()?.to_vec1::<f32>()?)
     })?;
     let samples = place.ids.len();

@@ -13,7 +13,8 @@ pub struct SampleTable {
     pub attributes: Vec<String>,
     /// Names of `losses`.
     pub losses: Vec<String>,
-    /// Names of `metrics`.
+    /// Names of `metrics`: the metric's, or `<metric>_<key>` for one that gives several values by name. Confusion-matrix
+    /// elements have no column.
     pub metrics: Vec<String>,
     /// Metadata columns under their contract names, for example `pixels_count_199`.
     pub metadata: Vec<String>,
@@ -39,7 +40,7 @@ pub struct SampleRow {
     pub probabilities: Vec<f64>,
     /// Each loss; none where it could not be computed.
     pub losses: Vec<Option<f32>>,
-    /// Each metric; none where it could not be computed.
+    /// Each column of `metrics`; none where the metric has no value or could not be computed.
     pub metrics: Vec<Option<f32>>,
     /// Each metadata column.
     pub metadata: Vec<MetadataValue>,
@@ -54,7 +55,7 @@ impl SampleTable {
             classes: prediction.labels.clone(),
             attributes: Vec::new(),
             losses: binder.losses().iter().map(|loss| loss.name.clone()).collect(),
-            metrics: binder.metrics().iter().map(|metric| metric.name.clone()).collect(),
+            metrics: Vec::new(),
             metadata: Vec::new(),
             rows: Vec::new(),
         }

@@ -35,17 +35,17 @@ pub(in crate::check) fn judge(session: &Session<'_>, inputs: &[&Function]) -> Ju
     pairs.resize_with(inputs.len() * truths.len(), Pair::default);
     let places = thinned(&(0..subset.len()).collect::<Vec<_>>(), SAMPLES);
     for block in places.chunks(BLOCK) {
-        let encoded: Vec<(Vec<Option<Tensor>>, Vec<Option<Tensor>>)> = block
+        let encoded: Vec<[Vec<Option<Tensor>>; 2]> = block
             .par_iter()
             .map(|&place| {
                 let run = session.sample(subset, place);
                 let inputs = inputs.iter().map(|f| run.encoded(&session.functions, Feed::Input(f.index)));
                 let inputs = inputs.collect();
                 let truths = truths.iter().map(|f| run.encoded(&session.functions, Feed::GroundTruth(f.index)));
-                (inputs, truths.collect())
+                [inputs, truths.collect()]
             })
             .collect();
-        for (inputs, truths) in &encoded {
+        for [inputs, truths] in &encoded {
             for (place, pair) in pairs.iter_mut().enumerate() {
                 let (input, truth) = (&inputs[place / truths.len()], &truths[place % truths.len()]);
                 if let (Some(input), Some(truth)) = (input, truth) {
