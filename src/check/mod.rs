@@ -49,11 +49,6 @@ pub fn check(binder: &Registry) -> CheckReport {
     check_with(binder, &CheckOptions::default(), &())
 }
 
-/// [`check`] as the platform makes it, where a binder without an integration test is not valid.
-pub fn check_for_platform(binder: &Registry) -> CheckReport {
-    CheckReport::new(binder, contract::run(binder, true))
-}
-
 /// Builds a binder and checks it, as code_loader runs a script and checks what it registered.
 ///
 /// An error or a panic of `build` is the report's general error, and there are no payloads.

@@ -119,7 +119,7 @@ fn c114_first_calls() {
     static CALLS: AtomicI64 = AtomicI64::new(0);
     let count = || CALLS.fetch_add(1, Ordering::SeqCst);
     let none: [(&str, Tensor); 0] = [];
-    hook(first(|_| Step::end(())), Some("initial model inputs on the first call, found none"));
+    hook(first(|_| Step::end(())), Some("initial model inputs from the first call, found none"));
     hook(first(move |_| Step::next(none.clone(), ())), Some("initial model"));
     hook(first(|_| Step::next([("_x", zeros(&[2]))], ())), Some("underscore"));
     // A map whose keys are no texts is a state that serde_json cannot write.

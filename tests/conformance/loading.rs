@@ -4,7 +4,7 @@ use std::process::Command;
 
 use candle_core::{Device, Tensor};
 use leap_binder::Binder;
-use leap_binder::check::{check, check_build, check_for_platform};
+use leap_binder::check::{CheckOptions, CheckReport, check, check_build, check_with};
 use leap_binder::contract::{
     DataState, HandlerResult, LeapHorizontalBar, LeapImage, Metadata, MetricDirection, argument, ground_truth, input,
     prediction,
@@ -191,12 +191,16 @@ fn c156_the_build_exits() {
     assert_eq!(status.code(), Some(3));
 }
 
+fn on_the_platform(binder: &Binder<Data>) -> CheckReport {
+    check_with(binder, &CheckOptions::default().platform(), &())
+}
+
 /// Same: CHK-005.
 #[test]
 fn c157_platform_requires_integration_test() {
     let binder = plain().input("x", |_| Ok([0.0, 0.0])).build().unwrap();
     let verdict = Verdict::of("c157_platform_requires_integration_test");
-    let report = check_for_platform(&binder);
+    let report = on_the_platform(&binder);
     verdict.display("integration_test", "Errors", "No integration test was found").holds(&report);
 }
 
@@ -216,7 +220,7 @@ fn c158_platform_with_integration_test() {
         })
         .build()
         .unwrap();
-    Verdict::of("c158_platform_with_integration_test").holds(&check_for_platform(&binder));
+    Verdict::of("c158_platform_with_integration_test").holds(&on_the_platform(&binder));
 }
 
 /// Visualizers, losses and metrics are not run by this check.

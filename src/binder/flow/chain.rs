@@ -40,7 +40,9 @@ pub(crate) fn first_step(
     };
     match call_twice(chain, sample, None, place)? {
         (Some(inputs), state) => Ok((inputs, state)),
-        (None, _) => Err(broken("inputs from the first call", "none; the chain may not end before it began")),
+        (None, _) => {
+            Err(broken("initial model inputs from the first call", "none; the chain may not end before it began"))
+        }
     }
 }
 
@@ -94,9 +96,10 @@ fn call_twice(
         named(inputs)?;
     }
     let json = |state: &dyn AnyState| {
-        state
-            .to_json()
-            .map_err(|error| broken("a state that can be serialised", error.to_string()).because(error.into()))
+        state.to_json().map_err(|error| {
+            broken("a state that can be serialised", format!("state is not serializable: {error}"))
+                .because(error.into())
+        })
     };
     if json(&*first.1)? != json(&*again.1)? || !same_inputs(first.0.as_ref(), again.0.as_ref()) {
         let found = "another result from a second call with the same arguments: it is not deterministic";
@@ -107,12 +110,13 @@ fn call_twice(
 
 fn named(inputs: &NamedTensors) -> Result<(), Violation> {
     if inputs.is_empty() {
-        return Err(broken("at least one input, or none to end the chain", "an empty list"));
+        let expected = "initial model inputs, at least one input on later calls, or none to end the chain";
+        return Err(broken(expected, "an empty list"));
     }
     let mut seen = BTreeSet::new();
     for (name, _) in inputs {
         if name.starts_with('_') {
-            return Err(broken("names that do not start with `_`", format!("{name:?}")));
+            return Err(broken("names that do not start with `_`", format!("{name:?}, with an underscore")));
         }
         if name.is_empty() || !seen.insert(name) {
             return Err(broken("names of their own", format!("{name:?}")));

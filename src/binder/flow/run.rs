@@ -56,9 +56,9 @@ impl Registry {
 
     /// The graph that the integration test wires, recorded without data: labels of predictions first, then every call.
     ///
-    /// Without an integration test it is the labels alone; without a model as well ([`crate::binder::BinderBuilder::load_model`])
-    /// it is empty, as it is the model's outputs that are labelled. Only the inputs of an autoregressive binder need a sample, as
-    /// its step alone knows their names.
+    /// Without an integration test it is the labels alone, and without a registered model as well it is empty: labels are
+    /// those of a model's outputs. Only the inputs of an autoregressive binder need a sample, as its step alone knows their
+    /// names.
     ///
     /// # Errors
     /// [`Error::Contract`] with `BND-302` or what else the body does wrong.
