@@ -1,8 +1,10 @@
 //! Subsets: how they are made, and what the check says of what preprocess gives.
 
 use leap_binder::Binder;
+use leap_binder::binder::BinderBuilder;
+use leap_binder::binder::flow::SampleChoice;
 use leap_binder::check::{CheckReport, check};
-use leap_binder::contract::{Code, DataState, SampleId, Subset};
+use leap_binder::contract::{Code, DataState, HandlerResult, SampleId, Subset};
 use serde_json::json;
 
 use crate::support::{Calls, Data, over, plain, refused, says, split, train_val, violates};
@@ -100,6 +102,30 @@ fn c010_preprocess_raises() {
     let verdict = Verdict::of("c010_preprocess_raises").general("No such file or directory: 'data.csv'");
     let verdict = verdict.display("preprocess", "Errors", "No such file or directory: 'data.csv'");
     verdict.holds(&check(&over(data).build().unwrap()));
+}
+
+/// Same: CHK-018, CHK-019, CHK-022. Deviates: CHK-021. The check that closes every integration test is the older one: its
+/// first error ends the test.
+#[test]
+fn c191_the_closing_check() {
+    let closes = |builder: BinderBuilder<Data>| {
+        let binder = builder.integration_test(|_| Ok(())).build().unwrap();
+        binder.integration_test(DataState::Training, SampleChoice::First)
+    };
+    let fine = closes(over(Data::of(train_val())));
+    assert!(fine.passed() && fine.to_string().contains("Successful!"), "{fine}");
+
+    let raising = plain().input("x", |_| -> HandlerResult<[f32; 2]> { Err("boom".into()) });
+    let failure = closes(raising).failure.unwrap();
+    assert_eq!((failure.code, &*failure.function), (Code::FunctionFailed, "input_encoder::x"));
+    assert!(failure.to_string().contains("boom"), "{failure}");
+
+    let missing = closes(over(Data::of(vec![split(DataState::Training, 3, 0)]))).failure.unwrap();
+    assert!(missing.to_string().contains("Validation data is required"), "{missing}");
+
+    let long = Subset::new(DataState::Training, ["a".repeat(257)]);
+    let failure = closes(over(Data::of(vec![long, split(DataState::Validation, 2, 100)]))).failure.unwrap();
+    assert_eq!(failure.code, Code::LongSampleId);
 }
 
 /// Same: CHK-010, CHK-011, CHK-012. What a second check says is what the first said.
