@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use DataState::{Test, Training, Validation};
 use leap_binder::Error;
 use leap_binder::binder::{Binder, EncodedSample};
-use leap_binder::check::{FunctionReport, check};
+use leap_binder::check::{CheckOptions, FunctionReport, check_with};
 use leap_binder::contract::{Code, DataState, Dataset, LeapHorizontalBar, SampleId, Visualization};
 use leap_binder::imaging::ChannelOrder::{Bgr, Rgb};
 use leap_binder::imaging::Normalisation::{MeanStd, UnitRange};
@@ -312,7 +312,7 @@ fn a_damaged_image_is_found_where_it_is_read() {
     let (Error::Contract(violation), text) = (&error, error.to_string()) else { panic!("{error}") };
     assert_eq!(violation.code.as_str(), "BND-201");
     assert!(text.contains(&*path.to_string_lossy()) && text.contains("cut short"), "{text}");
-    let report = check(&binder);
+    let report = check_with(&binder, &CheckOptions::strict(), &());
     let failed: Vec<_> = report.functions.iter().flat_map(FunctionReport::failures).collect();
     let [failure] = failed[..] else { panic!("{failed:?}") };
     assert_eq!((failure.code, &*failure.function, failure.subset), ("BND-201", "load", Some(DataState::Test)));

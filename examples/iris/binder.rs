@@ -1,12 +1,12 @@
 //! A binder for tabular data: Fisher's irises, four lengths in centimetres and a species for each of 150 flowers.
 
 use candle_core::Tensor;
+use leap_binder::Binder;
 use leap_binder::binder::{losses, metrics};
 use leap_binder::contract::{
     DataState, Dataset, HandlerResult, LeapHorizontalBar, LeapModel, Metadata, MetricDirection, ModelInput, SampleId,
     Subset, ground_truth, prediction,
 };
-use leap_binder::{Binder, Result};
 
 const SPECIES: [&str; 3] = ["setosa", "versicolor", "virginica"];
 const LENGTHS: [&str; 4] = ["sepal_length", "sepal_width", "petal_length", "petal_width"];
@@ -71,11 +71,10 @@ impl LeapModel for NearestMean {
     }
 }
 
-pub(crate) fn binder() -> Result<Binder<Irises>> {
+pub(crate) fn binder() -> HandlerResult<Binder<Irises>> {
     let table = csv::Reader::from_reader(include_str!("iris.csv").as_bytes());
-    let flowers =
-        table.into_deserialize().collect::<std::result::Result<_, _>>().expect("the table is part of the program");
-    Binder::builder(Irises { flowers })
+    let flowers = table.into_deserialize().collect::<std::result::Result<_, _>>()?;
+    let binder = Binder::builder(Irises { flowers })
         .input("lengths", |flower| Ok(flower.lengths()))
         .ground_truth("species", |flower| Ok(flower.one_hot()))
         .metadata("centimetres", |flower| Ok(Metadata::map(LENGTHS.into_iter().zip(flower.lengths()))))
@@ -94,6 +93,7 @@ pub(crate) fn binder() -> Result<Binder<Irises>> {
             Ok(LeapHorizontalBar::new(scores.to_vec1()?, SPECIES.map(str::to_owned).to_vec()))
         })
         .load_model(|| Ok(NearestMean))
-        .integration_test(|flow| flow.wire_all())
-        .build()
+        .integration_test_from_registration()
+        .build()?;
+    Ok(binder)
 }

@@ -8,7 +8,7 @@ use leap_binder::binder::flow::SampleChoice;
 use leap_binder::check::{CheckOptions, check_with};
 use leap_binder::contract::DataState;
 
-fn main() -> leap_binder::Result<ExitCode> {
+fn main() -> Result<ExitCode, leap_binder::BoxError> {
     let binder = binder::binder()?;
     let report = check_with(&binder, &CheckOptions::thorough(), &());
     println!("{report}\n");

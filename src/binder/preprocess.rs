@@ -14,7 +14,7 @@ pub(crate) struct Prepared {
     pub(crate) subsets: Vec<Subset>,
     /// For each subset, the rows that its instances add.
     pub(crate) instances: Vec<Vec<InstanceRow>>,
-    /// Keys and types of the instances' metadata, when the binder has instances.
+    /// Keys and types of the instances' metadata that false positives do not declare too, when the binder has instances.
     pub(crate) instance_metadata: Vec<(String, MetadataType)>,
 }
 
@@ -55,19 +55,19 @@ impl Registry {
             }
             Ok(subsets)
         });
-        let mut subsets = listed.map_err(|mut violation| {
-            violation.code = Code::PreprocessFailed;
-            violation
-        })?;
+        let mut subsets = listed.map_err(listing_failed)?;
         let mut seen = HashSet::new();
-        if let Some(twice) = subsets.iter().find(|subset| !seen.insert(subset.state)) {
-            let found = format!("Duplicate state {} in preprocess results", twice.state);
+        if let Some(twice) = subsets.iter().position(|subset| !seen.insert(subset.state)) {
+            let state = subsets[twice].state;
+            let earlier = subsets[..twice].iter().any(|subset| *subset == subsets[twice]);
+            let how = if earlier { "is a duplicate of an earlier one" } else { "has the state of an earlier one" };
+            let found = format!("Duplicate state {state} in preprocess results: subset {twice} {how}");
             return Err(broken(Code::DuplicateState, "each state once", found));
         }
         for (state, title) in [(DataState::Training, "Training"), (DataState::Validation, "Validation")] {
             if !seen.contains(&state) {
                 let found: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
-                let expected = format!("{title} data, as {title} data is required");
+                let expected = format!("at least 2 subsets, training and validation: {title} data is required");
                 return Err(broken(Code::MissingSubset, expected, format!("{found:?}")));
             }
         }
@@ -76,7 +76,11 @@ impl Registry {
             let kind = |subset: &Subset| if subset.is_grouped() { "grouped" } else { "flat" };
             let kinds: Vec<String> =
                 subsets.iter().map(|subset| format!("{} {}", subset.state, kind(subset))).collect();
-            return Err(broken(Code::MixedGrouping, "subsets that are all grouped or all flat", kinds.join(", ")));
+            return Err(broken(
+                Code::MixedGrouping,
+                "subsets that are all grouped or all flat",
+                format!("a mix: {}", kinds.join(", ")),
+            ));
         }
         self.with_instances(subsets)
     }
@@ -106,7 +110,11 @@ impl Registry {
                     instance: number,
                 }));
                 if !probed && count > 0 {
-                    prepared.instance_metadata = probe(instances, &*sample).map_err(on)?;
+                    let columns = probe(instances, &*sample).map_err(on)?.into_iter();
+                    // What false positives declare is a column already.
+                    let declared = self.false_positives.iter().flat_map(|encoder| &encoder.metadata_types);
+                    let known: HashSet<&String> = declared.map(|(key, _)| key).collect();
+                    prepared.instance_metadata = columns.filter(|(key, _)| !known.contains(key)).collect();
                     probed = true;
                 }
             }
@@ -144,7 +152,7 @@ impl Prepared {
         let mut violations: Vec<Violation> = self.one_kind_of_id().into_iter().collect();
         violations.extend(self.subsets.iter().zip(&self.instances).filter_map(|(subset, rows)| long_id(subset, rows)));
         violations.extend(self.subsets.iter().filter(|subset| subset.is_empty()).map(|subset| {
-            let found = format!("Invalid dataset length: no sample in {}", subset.state);
+            let found = format!("Invalid dataset length: {} has length 0", subset.state);
             broken(Code::EmptySubset, "samples in every subset", found).on(subset.state, None)
         }));
         violations
@@ -165,6 +173,18 @@ fn long_id(subset: &Subset, rows: &[InstanceRow]) -> Option<Violation> {
     let expected = format!("at most {MAX_ID_LENGTH} characters in a sample id");
     let found = format!("{} characters: Sample id are too long", length(id));
     Some(broken(Code::LongSampleId, expected, found).on(subset.state, Some(id)))
+}
+
+/// A broken rule of a subset keeps its own code; any other error of preprocess is `BND-101`.
+fn listing_failed(mut violation: Violation) -> Violation {
+    match violation.source.take().map(|error| error.downcast::<Violation>()) {
+        Some(Ok(own)) if own.function == "preprocess" => return *own,
+        Some(Ok(other)) => violation.source = Some(other),
+        Some(Err(error)) => violation.source = Some(error),
+        None => {}
+    }
+    violation.code = Code::PreprocessFailed;
+    violation
 }
 
 fn broken(code: Code, expected: impl Into<String>, found: impl Into<String>) -> Violation {

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::builtin;
 use super::registry::Registry;
-use crate::contract::{Argument, Code, LatentSpaceReduction, Source, Violation, broken_simulation};
+use crate::contract::{Argument, Code, ComputedAt, LatentSpaceReduction, Source, Violation, broken_simulation};
 
 /// Model inputs and predictions that the platform can address.
 pub(crate) const MAX_SLOTS: usize = 10;
@@ -59,7 +59,8 @@ fn names(registry: &Registry) -> Result<(), Violation> {
     let own = registry.visualizers.iter().map(|f| &*f.name).chain(visualizers);
     unique("visualizer", "Visualizer", &builtin::visualizers::BUILTIN.map(|f| f.name), own)?;
     unique("latent_space", "Latent space", &[], registry.latent_spaces.iter().map(|f| &*f.name))?;
-    unique("simulation", "Simulation", &[], registry.simulations.iter().map(|f| &*f.name))
+    unique("simulation", "Simulation", &[], registry.simulations.iter().map(|f| &*f.name))?;
+    unique("false_positives", "False positives", &[], registry.false_positives.iter().map(|f| &*f.name))
 }
 
 fn unique<'a>(
@@ -124,6 +125,9 @@ fn latent_spaces(registry: &Registry) -> Result<(), Violation> {
         return broken(&second.name, "one latent space for the analysis", found);
     }
     for space in &registry.latent_spaces {
+        if space.computed_at == ComputedAt::Model && space.arguments.is_empty() {
+            return broken(&space.name, "at least one argument beside the samples", "none".to_owned());
+        }
         if let Some(LatentSpaceReduction::RandomProjection { n_components: 0 }) = space.options.reduce {
             return broken(&space.name, "n_components, a positive int", "0".to_owned());
         }

@@ -65,11 +65,11 @@ impl Registry {
         let first = ids.first();
         let on = |violation: Violation| violation.on(subset.state, first.map(|id| id as _));
         let samples = self.load_group(subset.state, ids).map_err(on)?;
-        let encode = |(sample, id): (&Box<AnySample>, &SampleId)| {
+        let encode = |(sample, id): (&AnySample, &SampleId)| {
             let on = |violation: Violation| violation.on(subset.state, Some(id));
-            self.encode_loaded(&**sample, Place { state: subset.state, ids: std::slice::from_ref(id) }).map_err(on)
+            self.encode_loaded(sample, Place { state: subset.state, ids: std::slice::from_ref(id) }).map_err(on)
         };
-        Ok(samples.iter().zip(ids).map(encode).collect::<Result<_, _>>()?)
+        Ok(samples.iter().map(|sample| &**sample).zip(ids).map(encode).collect::<Result<_, _>>()?)
     }
 
     /// Loads samples together, and as many as there are ids.

@@ -46,7 +46,7 @@ use crate::progress::Progress;
 ///
 /// Deterministic, and never fails: whatever is wrong stands in the report.
 pub fn check(binder: &Registry) -> CheckReport {
-    CheckReport::new(binder, contract::run(binder, false))
+    check_with(binder, &CheckOptions::default(), &())
 }
 
 /// Builds a binder and checks it, as code_loader runs a script and checks what it registered.
@@ -66,7 +66,7 @@ pub fn check_build<D: Dataset, E: Into<BoxError>>(build: impl FnOnce() -> Result
 ///
 /// The report does not depend on the number of threads, but for the rule `slow`, which looks at the clock.
 pub fn check_with(binder: &Registry, options: &CheckOptions, progress: &dyn Progress) -> CheckReport {
-    let mut report = check(binder);
+    let mut report = CheckReport::new(binder, contract::run(binder, options.platform));
     beyond::extend(&mut report, binder, options, progress);
     report
 }

@@ -48,6 +48,8 @@ pub struct CheckOptions {
     /// Rules that need several samples are then judged only if no sample failed, and a binder that code_loader would
     /// refuse is not looked at further. The result does not depend on the number of threads. Default: no.
     pub fail_fast: bool,
+    /// Whether the binder is checked as the platform does, which refuses one without an integration test. Default: no.
+    pub platform: bool,
 }
 
 impl CheckOptions {
@@ -61,7 +63,7 @@ impl CheckOptions {
 
     /// Every rule on every sample.
     pub fn thorough() -> Self {
-        Self { samples: Samples::All, rules: RuleSet::ALL, fail_fast: false }
+        Self { samples: Samples::All, rules: RuleSet::ALL, ..Self::default() }
     }
 
     /// Sets the samples.
@@ -92,8 +94,15 @@ impl CheckOptions {
         self
     }
 
+    /// Checks as the platform does.
+    #[must_use]
+    pub const fn platform(mut self) -> Self {
+        self.platform = true;
+        self
+    }
+
     /// Whether anything is asked for that code_loader does not do.
     pub(super) fn goes_beyond(&self) -> bool {
-        *self != Self { fail_fast: self.fail_fast, ..Self::default() }
+        *self != Self { fail_fast: self.fail_fast, platform: self.platform, ..Self::default() }
     }
 }

@@ -25,6 +25,13 @@ pub struct ConfusionMatrixElement {
     pub id: String,
 }
 
+impl ConfusionMatrixElement {
+    /// An element without an id.
+    pub fn new(label: impl Into<String>, expected_outcome: ConfusionMatrixValue, predicted_probability: f64) -> Self {
+        Self { label: label.into(), expected_outcome, predicted_probability, id: String::new() }
+    }
+}
+
 /// One metric's values for a batch.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

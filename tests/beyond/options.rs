@@ -28,13 +28,16 @@ fn nothing_is_judged_unless_asked_for() {
     assert!(plain.passed() && plain.findings.is_empty() && plain.not_judged.is_empty());
     assert_eq!(
         serde_json::to_value(&plain).unwrap()["options"],
-        json!({"samples": "first", "rules": [], "fail_fast": false})
+        json!({"samples": "first", "rules": [], "fail_fast": false, "platform": false})
     );
     let few = finite(Samples::Every(7)).fail_fast();
     let report = report(broken(), &few);
     assert_eq!(report.options, few);
     let value = serde_json::to_value(&report).unwrap();
-    assert_eq!(value["options"], json!({"samples": {"every": 7}, "rules": ["finite"], "fail_fast": true}));
+    assert_eq!(
+        value["options"],
+        json!({"samples": {"every": 7}, "rules": ["finite"], "fail_fast": true, "platform": false})
+    );
     assert!(report.to_string().contains("rules beyond code_loader's: finite; stops at the first failure"), "{report}");
 }
 

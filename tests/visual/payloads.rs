@@ -52,9 +52,9 @@ fn json_has_the_contracts_fields() {
 #[test]
 fn json_of_values() {
     let json = |payload: Visualization| serde_json::to_value(payload).unwrap();
-    let pixels = Tensor::new(&[[[0.1f32], [f32::NAN]], [[2.0], [-3.5]]], &Device::Cpu).unwrap();
+    let pixels = Tensor::new(&[[[0.25f32], [f32::NAN]], [[2.0], [-3.5]]], &Device::Cpu).unwrap();
     let text = serde_json::to_string(&LeapImage::new(pixels).unwrap()).unwrap();
-    let data = r#"{"dtype":"float32","shape":[2,2,1],"data":[[[0.1],[null]],[[2.0],[-3.5]]]}"#;
+    let data = r#"{"dtype":"float32","shape":[2,2,1],"data":[[[0.25],[null]],[[2.0],[-3.5]]]}"#;
     assert_eq!(text, format!(r#"{{"type":"Image","data":{data},"compress":true}}"#));
     assert_eq!(
         json(LeapImage::new(bytes(0, (2, 0, 3))).unwrap().into())["data"],

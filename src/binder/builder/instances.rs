@@ -71,7 +71,8 @@ impl<D: Dataset> BinderBuilder<D> {
 
     /// The columns that tell rows of instances from rows of samples; once, where the first registration stands.
     fn builtin_instance_metadata(&mut self) {
-        if !self.registry.metadata.iter().any(|function| function.name == builtin::INSTANCE) {
+        if self.instance_metadata.is_none() {
+            self.instance_metadata = Some(self.registry.metadata.len());
             self.registry.metadata.push(builtin::instance(false));
         }
     }

@@ -32,13 +32,15 @@ pub struct BinderBuilder<D: Dataset> {
     registry: Registry,
     /// Empty ground truths whose false-positive encoder may come later.
     problems: Vec<crate::contract::Violation>,
+    /// Where the columns of instances stand among the metadata, once something needs them.
+    instance_metadata: Option<usize>,
 }
 
 impl<D: Dataset> BinderBuilder<D> {
     pub(super) fn new(dataset: D) -> Self {
         let dataset = Arc::new(dataset);
         let registry = Registry::new(Box::new(Erased(Arc::clone(&dataset))));
-        Self { dataset, registry, problems: Vec::new() }
+        Self { dataset, registry, problems: Vec::new(), instance_metadata: None }
     }
 
     /// Describes a layer that the platform does not know; one of the same name is replaced.
@@ -85,7 +87,7 @@ impl<D: Dataset> BinderBuilder<D> {
             return Err(problem.into());
         }
         let false_positives = self.registry.false_positives.is_some();
-        if let Some(function) = self.registry.metadata.iter_mut().find(|function| function.name == builtin::INSTANCE) {
+        if let Some(function) = self.instance_metadata.and_then(|place| self.registry.metadata.get_mut(place)) {
             *function = builtin::instance(false_positives);
         }
         rules::validate(&self.registry)?;

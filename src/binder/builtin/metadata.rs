@@ -4,7 +4,7 @@ use crate::binder::handlers::MetadataFunction;
 use crate::contract::{Metadata, MetadataType, MetadataTypes, MetadataValue};
 
 /// Tells rows of instances from rows of samples.
-pub(crate) const INSTANCE: &str = "builtin_instance_metadata";
+const INSTANCE: &str = "builtin_instance_metadata";
 /// The instances' own metadata, absent on rows of samples.
 const INSTANCE_EXTRA: &str = "builtin_instance_extra_metadata";
 /// How long a chain was.

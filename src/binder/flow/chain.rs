@@ -40,7 +40,9 @@ pub(crate) fn first_step(
     };
     match call_twice(chain, sample, None, place)? {
         (Some(inputs), state) => Ok((inputs, state)),
-        (None, _) => Err(broken("inputs from the first call", "none; the chain may not end before it began")),
+        (None, _) => {
+            Err(broken("initial model inputs from the first call", "none; the chain may not end before it began"))
+        }
     }
 }
 
@@ -94,25 +96,30 @@ fn call_twice(
         named(inputs)?;
     }
     let json = |state: &dyn AnyState| {
-        state
-            .to_json()
-            .map_err(|error| broken("a state that can be serialised", error.to_string()).because(error.into()))
+        state.to_json().map_err(|error| {
+            broken("a state that can be serialised", format!("state is not serializable: {error}"))
+                .because(error.into())
+        })
     };
-    if json(&*first.1)? != json(&*again.1)? || !same_inputs(first.0.as_ref(), again.0.as_ref()) {
-        let found = "another result from a second call with the same arguments: it is not deterministic";
-        return Err(broken("randomness, if any, from the sample's id", found));
+    let state = (json(&*first.1)? != json(&*again.1)?).then(|| "other states".to_owned());
+    match state.or_else(|| different(first.0.as_ref(), again.0.as_ref())) {
+        None => Ok(first),
+        Some(what) => {
+            let found = format!("{what} from a second call with the same arguments: it is not deterministic");
+            Err(broken("randomness, if any, from the sample's id", found))
+        }
     }
-    Ok(first)
 }
 
 fn named(inputs: &NamedTensors) -> Result<(), Violation> {
     if inputs.is_empty() {
-        return Err(broken("at least one input, or none to end the chain", "an empty list"));
+        let expected = "initial model inputs, at least one input on later calls, or none to end the chain";
+        return Err(broken(expected, "an empty list"));
     }
     let mut seen = BTreeSet::new();
     for (name, _) in inputs {
         if name.starts_with('_') {
-            return Err(broken("names that do not start with `_`", format!("{name:?}")));
+            return Err(broken("names that do not start with `_`", format!("{name:?}, with an underscore")));
         }
         if name.is_empty() || !seen.insert(name) {
             return Err(broken("names of their own", format!("{name:?}")));
@@ -141,15 +148,14 @@ fn same_layout(first: &NamedTensors, now: &NamedTensors) -> Result<(), Violation
     }
 }
 
-fn same_inputs(one: Option<&NamedTensors>, two: Option<&NamedTensors>) -> bool {
-    let same = |((name, xs), (other, ys)): (&(String, Tensor), &(String, Tensor))| {
-        name == other && same_bits(xs, ys).unwrap_or(false)
-    };
-    match (one, two) {
-        (Some(one), Some(two)) => one.len() == two.len() && one.iter().zip(two).all(same),
-        (None, None) => true,
-        _ => false,
+/// What tells two results of the step apart.
+fn different(one: Option<&NamedTensors>, two: Option<&NamedTensors>) -> Option<String> {
+    let (one, two) = (one.into_iter().flatten(), two.into_iter().flatten());
+    if !one.clone().map(|(name, _)| name).eq(two.clone().map(|(name, _)| name)) {
+        return Some("other input names".to_owned());
     }
+    let other = one.zip(two).find(|((_, xs), (_, ys))| !same_bits(xs, ys).unwrap_or(false));
+    other.map(|((name, _), _)| format!("other values of {name:?}"))
 }
 
 /// Calls a function over a whole chain and ground truths without a batch axis.

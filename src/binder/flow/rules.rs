@@ -81,7 +81,7 @@ pub(super) fn values(function: &str, xs: &Tensor, warnings: &mut Warnings) -> Re
     })?;
     if numbers.iter().any(|number| !number.is_finite()) {
         warnings.add(format!(
-            "{function}: NaN or infinite values; such samples are dropped, and the whole space above 15 % of them."
+            "{function}: NaN or infinite values; such samples are dropped, and the whole space above 15% of them."
         ));
     }
     if numbers.iter().any(|number| number.is_finite() && number.abs() > LARGEST) {

@@ -115,7 +115,7 @@ impl Calls<'_> {
         counted(&function, &visualizer.arguments, tensors)?;
         if let Some(batch) = self.options.batch_size.filter(|n| tensors.iter().any(|xs| xs.dims().first() == Some(n))) {
             let found = format!("one whose first axis is the batch size, {batch}");
-            return Err(Violation::new(Code::IntegrationTest, function, "tensors without a batch axis", found));
+            return Err(Violation::new(Code::IntegrationTest, function, "tensors without batch dimension", found));
         }
         let place = Place { state: self.state, ids: std::slice::from_ref(id) };
         let payload = guarded(&function, || (visualizer.compute)(tensors, place))
@@ -181,7 +181,7 @@ impl Calls<'_> {
 pub(super) fn counted<T>(function: &str, arguments: &[Argument], tensors: &[T]) -> Result<(), Violation> {
     let names: Vec<&str> = arguments.iter().map(|argument| &*argument.name).collect();
     if arguments.is_empty() {
-        return Err(Violation::new(Code::IntegrationTest, function, "at least one argument", "none"));
+        return Err(Violation::new(Code::IntegrationTest, function, "at least one positional argument", "none"));
     }
     if tensors.len() == arguments.len() {
         return Ok(());

@@ -1,10 +1,14 @@
 //! Steps 3 and 9: what goes with a chain of model calls, and the chain's first call on each subset.
 
 use super::first::FirstSamples;
-use super::handlers::on_sample;
+use super::handlers::{loaded, on_sample};
 use super::payload::Payload;
-use crate::binder::{AutoregressiveFunctions, Registry, same_bits};
+use crate::binder::flow::first_step;
+use crate::binder::{AnySample, AutoregressiveFunctions, Place, Registry};
 use crate::contract::{Code, NamedTensors, Violation};
+
+/// Names and shapes of the inputs that a chain makes.
+pub(super) type InputShapes = Vec<(String, Vec<usize>)>;
 
 const FUNCTION: &str = "autoregressive_step";
 
@@ -30,21 +34,14 @@ pub(super) fn structure(registry: &Registry) -> Result<(), Violation> {
 }
 
 /// Runs the first call of each subset twice; gives the payload and the inputs' names and shapes, where they are known.
-pub(super) fn first_calls(
-    registry: &Registry,
-    first: &FirstSamples<'_>,
-) -> Option<(Payload, Vec<(String, Vec<usize>)>)> {
+pub(super) fn first_calls(registry: &Registry, first: &FirstSamples<'_>) -> Option<(Payload, InputShapes)> {
     let chain = registry.autoregressive.as_ref()?;
     let mut known: Option<(&'static str, NamedTensors)> = None;
     let mut payload = Payload::new(FUNCTION);
     for (place, sample) in first.iter() {
-        let result = on_sample(FUNCTION, place, sample, |sample| {
-            Ok((0..2).map(|_| (chain.step)(sample, None, place)).collect::<Result<Vec<_>, _>>()?)
-        });
-        let inputs = result.and_then(|calls| alike(chain, calls)).and_then(|inputs| {
-            match &known {
-                Some((state, before)) => agree((state, before), (place.state.as_str(), &inputs))?,
-                None => {}
+        let inputs = first_inputs(registry, place, sample).and_then(|inputs| {
+            if let Some((state, before)) = &known {
+                agree((state, before), (place.state.as_str(), &inputs))?;
             }
             Ok(inputs)
         });
@@ -69,40 +66,13 @@ fn any_inputs(chain: &AutoregressiveFunctions, first: &FirstSamples<'_>) -> Opti
     on_sample(FUNCTION, place, sample, |sample| (chain.step)(sample, None, place)).ok()?.0
 }
 
-type Calls = Vec<crate::binder::StepResult>;
-
-/// Two equal first calls, by the rules of a first call.
-fn alike(_: &AutoregressiveFunctions, mut calls: Calls) -> Result<NamedTensors, Violation> {
-    let broken =
-        |expected: &str, found: String| Err(Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found));
-    let (Some((again, state_again)), Some((once, state))) = (calls.pop(), calls.pop()) else {
-        return broken("two calls", "fewer".to_owned());
-    };
-    let Some(inputs) = once.filter(|inputs| !inputs.is_empty()) else {
-        return broken("a map of initial model inputs on the first call", "none".to_owned());
-    };
-    if let Some((name, _)) = inputs.iter().find(|(name, _)| name.starts_with('_')) {
-        let expected = "names of model inputs; what is no input belongs into the state";
-        return broken(expected, format!("the model input key {name:?}, which starts with an underscore"));
-    }
-    let again = again.unwrap_or_default();
-    let expected = "the same results of two calls with identical arguments";
-    if !inputs.iter().map(|(name, _)| name).eq(again.iter().map(|(name, _)| name)) {
-        return broken(expected, "other input names: the step is not deterministic".to_owned());
-    }
-    let json = |state: &dyn crate::binder::AnyState| {
-        state.to_json().map_err(|error| {
-            let (expected, found) = ("a state that can be serialised", format!("state is not serializable: {error}"));
-            Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found)
-        })
-    };
-    if json(&*state)? != json(&*state_again)? {
-        return broken(expected, "other states: the step is not deterministic".to_owned());
-    }
-    match inputs.iter().zip(&again).find(|((_, a), (_, b))| !same_bits(a, b).unwrap_or(false)) {
-        None => Ok(inputs),
-        Some(((name, _), _)) => broken(expected, format!("other values of {name:?}: the step is not deterministic")),
-    }
+fn first_inputs(
+    registry: &Registry,
+    place: Place<'_>,
+    sample: Result<&AnySample, &Violation>,
+) -> Result<NamedTensors, Violation> {
+    let sample = loaded(place, sample)?;
+    Ok(first_step(registry, sample, place)?.0)
 }
 
 fn agree(before: (&str, &NamedTensors), now: (&str, &NamedTensors)) -> Result<(), Violation> {
@@ -116,13 +86,13 @@ fn agree(before: (&str, &NamedTensors), now: (&str, &NamedTensors)) -> Result<()
     };
     if sorted(known.clone()) != sorted(found.clone()) {
         let expected = format!("the same key set for every state, {known:?} as on {}", before.0);
-        return broken(expected, format!("different model input keys, {found:?} on {}", now.0));
+        return broken(expected, format!("different model input keys across states, {found:?} on {}", now.0));
     }
     for (name, xs) in before.1 {
         let other = now.1.iter().find(|(known, _)| known == name).map(|(_, xs)| xs.dims()).unwrap_or_default();
         if xs.dims() != other {
             let expected = format!("shape {:?} of {name:?} as on {}", xs.dims(), before.0);
-            return broken(expected, format!("different shapes, {other:?} on {}", now.0));
+            return broken(expected, format!("different shapes across states, {other:?} on {}", now.0));
         }
     }
     Ok(())

@@ -1,10 +1,12 @@
 use crate::binder::{AnySample, Place, Prepared, Registry};
-use crate::contract::{Code, DataState, SampleId, Subset, Violation};
+use crate::contract::{Code, Subset, Violation};
 
 /// The first sample of each subset (or of its first group), loaded once for all functions.
 pub(super) struct FirstSamples<'a> {
-    subsets: Vec<(DataState, &'a [SampleId], Result<Box<AnySample>, Violation>)>,
+    subsets: Vec<(Place<'a>, Loaded)>,
 }
+
+type Loaded = Result<Box<AnySample>, Violation>;
 
 impl<'a> FirstSamples<'a> {
     pub(super) fn load(registry: &Registry, prepared: &'a Prepared) -> Self {
@@ -27,15 +29,13 @@ impl<'a> FirstSamples<'a> {
                     }
                 }
             };
-            (subset.state, group.get(..1).unwrap_or_default(), sample)
+            (Place { state: subset.state, ids: group.get(..1).unwrap_or_default() }, sample)
         };
         Self { subsets: prepared.subsets.iter().map(load).collect() }
     }
 
     /// Each subset with its first sample, or why there is none.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Place<'a>, Result<&AnySample, &Violation>)> {
-        self.subsets
-            .iter()
-            .map(|(state, ids, sample)| (Place { state: *state, ids }, sample.as_ref().map(|sample| &**sample)))
+        self.subsets.iter().map(|(place, sample)| (*place, sample.as_ref().map(|sample| &**sample)))
     }
 }

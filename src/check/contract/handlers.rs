@@ -9,7 +9,7 @@ use crate::binder::{AnySample, MetadataFunction, Place, Prepared, Registry, guar
 use crate::check::function::FunctionKind;
 use crate::check::observation::{Column, Observation, TensorSummary, Value, Verdict};
 use crate::check::report::{FunctionReport, SubsetReport};
-use crate::contract::{Code, DataState, Metadata, MetadataTypes, MetadataValue, Violation};
+use crate::contract::{Code, DataState, HandlerResult, Metadata, MetadataTypes, MetadataValue, Violation};
 
 /// Metadata functions at most.
 const MAX_METADATA: usize = 99;
@@ -63,7 +63,7 @@ fn encode(
     name: &str,
     first: &FirstSamples<'_>,
     outcome: &mut Outcome,
-    run: impl Fn(&AnySample, Place<'_>) -> crate::contract::HandlerResult<Tensor>,
+    run: impl Fn(&AnySample, Place<'_>) -> HandlerResult<Tensor>,
 ) -> Option<Tensor> {
     let function = format!("{}::{name}", kind.as_str());
     let mut payload = Payload::new(name);
@@ -173,7 +173,9 @@ impl Typed<'_> {
         if value != MetadataValue::Absent {
             return Ok(Payload::metadata(name, RawResult::Metadata(value)));
         }
-        if self.state != DataState::Training {
+        // Where every earlier subset failed, nothing is known of its keys.
+        let unknown = |payload: &Payload| !payload.is_passed && payload.handler_type.is_none();
+        if self.state != DataState::Training && !matches!(self.before, [only] if unknown(only)) {
             let known = self.before.get(place).ok_or_else(|| {
                 let found = format!("{name} is None and new on {}: list index out of range", self.state);
                 self.violation(Code::MetadataKeys, "the keys of the training sample", found)
@@ -207,11 +209,19 @@ pub(super) fn on_sample<T>(
     function: &str,
     place: Place<'_>,
     sample: Result<&AnySample, &Violation>,
-    run: impl FnOnce(&AnySample) -> crate::contract::HandlerResult<T>,
+    run: impl FnOnce(&AnySample) -> HandlerResult<T>,
 ) -> Result<T, Violation> {
-    let id = place.ids.first().map(|id| id as _);
-    let sample = sample.map_err(|violation| violation.again().on(place.state, id))?;
-    guarded(function, || run(sample)).map_err(|violation| violation.on(place.state, id))
+    let sample = loaded(place, sample)?;
+    guarded(function, || run(sample))
+        .map_err(|violation| violation.on(place.state, place.ids.first().map(|id| id as _)))
+}
+
+/// The first sample, or why there is none.
+pub(super) fn loaded<'a>(
+    place: Place<'_>,
+    sample: Result<&'a AnySample, &Violation>,
+) -> Result<&'a AnySample, Violation> {
+    sample.map_err(|violation| violation.again().on(place.state, place.ids.first().map(|id| id as _)))
 }
 
 fn tensor_observation(name: &str, xs: &Tensor, shape: &[usize]) -> Observation {

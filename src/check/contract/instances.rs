@@ -36,7 +36,11 @@ fn empty_ground_truths(
         empty.iter().map(|(name, _)| &**name).filter(|name| !names().any(|n| n == *name)).collect();
     if !unknown.is_empty() {
         let expected = format!("empty ground truths of {:?}", names().collect::<Vec<_>>());
-        return broken(Code::InstanceRule, expected, format!("{unknown:?}, which do not match any"));
+        return broken(
+            Code::InstanceRule,
+            expected,
+            format!("{unknown:?}, which do not match any registered ground truth"),
+        );
     }
     for (name, encode) in empty {
         let truth = registry.ground_truths.iter().zip(&encoded.ground_truths).find(|(truth, _)| truth.name == *name);

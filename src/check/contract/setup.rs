@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::autoregressive::InputShapes;
 use super::handlers::Encoded;
 use super::payload::{Payload, RawResult};
 use crate::binder::{Registry, losses, metrics, visualizers};
@@ -156,7 +157,7 @@ impl Setup {
         preprocess: SubsetLengths,
         encoded: Encoded,
         payloads: &[Payload],
-        chain_inputs: Vec<(String, Vec<usize>)>,
+        chain_inputs: InputShapes,
     ) -> Result<Self, Violation> {
         let shape = |xs: Option<&candle_core::Tensor>, kind: &str, what: &str, name: &str| match xs {
             Some(xs) if xs.rank() == 0 => Ok(vec![1]),
