@@ -60,7 +60,7 @@ pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
         })
         .metadata("image_mean", |xray| Ok(xray.grey.mean))
         .metadata("image_std", |xray| Ok(xray.grey.std))
-        .prediction("classes", labels.iter().copied())
+        .prediction_with("classes", labels.iter().copied(), -1)
         .visualizer("pixels_histogram", [input("image")], move |[image]| {
             visualizers::pixels_histogram(image, order, normalisation)
         })
