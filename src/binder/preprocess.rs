@@ -8,6 +8,9 @@ use crate::contract::{Code, DataState, MetadataType, MetadataValue, SampleId, Su
 /// The longest sample id in characters, as in code_loader.
 const MAX_ID_LENGTH: usize = 256;
 
+/// Instances of one sample; more come from a count gone wrong.
+const MAX_INSTANCES: usize = 1_000_000;
+
 /// What preprocess gave, in contract order.
 #[derive(Debug)]
 pub(crate) struct Prepared {
@@ -45,17 +48,7 @@ impl Registry {
     /// Runs preprocess and the rules without which nothing else can run: training and validation are there, each state
     /// once, all grouped or none.
     pub(crate) fn prepare(&self) -> Result<Prepared, Violation> {
-        let listed = guarded("preprocess", || {
-            let mut subsets = self.dataset.preprocess()?;
-            if !subsets.iter().any(|subset| subset.state == DataState::Unlabeled)
-                && let Some(mut unlabeled) = self.dataset.unlabeled_preprocess()?
-            {
-                unlabeled.state = DataState::Unlabeled;
-                subsets.push(unlabeled);
-            }
-            Ok(subsets)
-        });
-        let mut subsets = listed.map_err(listing_failed)?;
+        let mut subsets = guarded("preprocess", || self.dataset.preprocess()).map_err(listing_failed)?;
         let mut seen = HashSet::new();
         if let Some(twice) = subsets.iter().position(|subset| !seen.insert(subset.state)) {
             let state = subsets[twice].state;
@@ -63,6 +56,16 @@ impl Registry {
             let how = if earlier { "is a duplicate of an earlier one" } else { "has the state of an earlier one" };
             let found = format!("Duplicate state {state} in preprocess results: subset {twice} {how}");
             return Err(broken(Code::DuplicateState, "each state once", found));
+        }
+        let mut unlabeled = None;
+        if !seen.contains(&DataState::Unlabeled) {
+            let list = || self.dataset.unlabeled_preprocess();
+            unlabeled = guarded("unlabeled_preprocess", list).map_err(listing_failed)?;
+        }
+        let has_instances = |state| unlabeled.is_none() || state != DataState::Unlabeled;
+        if let Some(mut subset) = unlabeled.clone() {
+            subset.state = DataState::Unlabeled;
+            subsets.push(subset);
         }
         for (state, title) in [(DataState::Training, "Training"), (DataState::Validation, "Validation")] {
             if !seen.contains(&state) {
@@ -82,11 +85,17 @@ impl Registry {
                 format!("a mix: {}", kinds.join(", ")),
             ));
         }
-        self.with_instances(subsets)
+        self.with_instances(subsets, has_instances)
     }
 
     /// Appends the rows of instances and learns the types of their metadata from the first instance there is.
-    fn with_instances(&self, subsets: Vec<Subset>) -> Result<Prepared, Violation> {
+    ///
+    /// `has_instances` tells by state: a subset from the unlabeled preprocess has none.
+    fn with_instances(
+        &self,
+        subsets: Vec<Subset>,
+        has_instances: impl Fn(DataState) -> bool,
+    ) -> Result<Prepared, Violation> {
         let mut prepared = Prepared {
             instances: subsets.iter().map(|_| Vec::new()).collect(),
             subsets,
@@ -97,20 +106,23 @@ impl Registry {
             return Err(broken(Code::MixedGrouping, "samples that are not grouped, as there are instances", "groups"));
         }
         let mut probed = false;
-        for (subset, rows) in prepared.subsets.iter().zip(&mut prepared.instances) {
+        let wrapped = prepared.subsets.iter().zip(&mut prepared.instances);
+        for (subset, rows) in wrapped.filter(|(subset, _)| has_instances(subset.state)) {
             for id in &subset.sample_ids {
                 let on = |violation: Violation| violation.on(subset.state, Some(id));
                 let place = Place { state: subset.state, ids: std::slice::from_ref(id) };
                 let sample =
                     guarded("load", || self.dataset.load(id, subset.state)).map_err(Violation::loading).map_err(on)?;
                 let count = guarded("instances_length_encoder", || (instances.length)(&*sample, place)).map_err(on)?;
+                countable(id, count).map_err(on)?;
                 rows.extend((0..count).map(|number| InstanceRow {
                     id: format!("{id}_{number}").into(),
                     sample: id.clone(),
                     instance: number,
                 }));
                 if !probed && count > 0 {
-                    let columns = probe(instances, &*sample).map_err(on)?.into_iter();
+                    let Some(columns) = probe(instances, &*sample).map_err(on)? else { continue };
+                    let columns = columns.into_iter();
                     // What false positives declare is a column already.
                     let declared = self.false_positives.iter().flat_map(|encoder| &encoder.metadata_types);
                     let known: HashSet<&String> = declared.map(|(key, _)| key).collect();
@@ -123,12 +135,23 @@ impl Registry {
     }
 }
 
-/// Keys and types of an instance's metadata: declared types win, keys that are only declared come last.
-fn probe(instances: &Instances, sample: &AnySample) -> Result<Vec<(String, MetadataType)>, Violation> {
-    let instance = guarded("instances_masks_encoder", || (instances.mask)(sample, 0))?;
+/// Rows of instances are named after the sample, which must have a text for a name, and there are not absurdly many.
+fn countable(id: &SampleId, count: usize) -> Result<(), Violation> {
+    let broken = |expected: &str, found| Err(Violation::new(Code::InstanceRule, "instances", expected, found));
+    match id {
+        SampleId::Int(_) if count > 0 => broken("text sample ids: they should be str", format!("the integer {id}")),
+        _ if count > MAX_INSTANCES => broken("at most a million instances in a sample", count.to_string()),
+        _ => Ok(()),
+    }
+}
+
+/// Keys and types of an instance's metadata: declared types win, keys that are only declared come last. None when there is
+/// no first instance.
+fn probe(instances: &Instances, sample: &AnySample) -> Result<Option<Vec<(String, MetadataType)>>, Violation> {
+    let Some(instance) = guarded("instances_masks_encoder", || (instances.mask)(sample, 0))? else { return Ok(None) };
     let declared = |key: &str| instances.metadata_types.iter().find(|(known, _)| known == key).map(|(_, one)| *one);
     let mut types = Vec::new();
-    for (key, value) in instance.into_iter().flat_map(|instance| instance.metadata) {
+    for (key, value) in instance.metadata {
         let found = if value.is_absent() { None } else { MetadataValue::column_type(&value) };
         let Some(one) = declared(&key).or(found) else {
             let expected = format!("a value or a declared type for {key}");
@@ -142,7 +165,7 @@ fn probe(instances: &Instances, sample: &AnySample) -> Result<Vec<(String, Metad
             types.push((key.clone(), *one));
         }
     }
-    Ok(types)
+    Ok(Some(types))
 }
 
 impl Prepared {

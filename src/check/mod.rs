@@ -26,6 +26,7 @@ mod session;
 mod table;
 mod tally;
 
+pub(crate) use contract::first_failure;
 pub use contract::{
     CustomLossSetup, EngineFileContract, InputSetup, MetadataSetup, MetricSetup, ModelSetup, OutputSetup, Payload,
     PredictionSetup, RawResult, Setup, SimulationSetup, SubsetLengths, VisualizerSetup,

@@ -18,13 +18,14 @@ pub(super) const KEPT_FAILURES: usize = 20;
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// code_loader's payloads in its order: integration test, preprocess, inputs, ground truths, metadata columns.
+    /// code_loader's payloads in its order: integration test, preprocess, latent spaces, inputs, ground truths, metadata
+    /// columns, simulations, the autoregressive step, false positives.
     pub payloads: Vec<Payload>,
     /// code_loader's verdict: whether every payload passed and nothing ended the check; see [`CheckReport::passed`].
     pub is_valid: bool,
     /// Whether the binder has custom layers.
     pub is_valid_for_model: bool,
-    /// What the binder consists of; absent when preprocess or an encoder failed on every subset.
+    /// What the binder consists of; absent when something ended the check before it was known.
     pub setup: Option<Setup>,
     /// Custom layers.
     pub model_setup: ModelSetup,
@@ -48,13 +49,14 @@ pub struct CheckReport {
 
 impl CheckReport {
     pub(super) fn new(registry: &Registry, outcome: Outcome) -> Self {
-        let Outcome { payloads, general_error, setup, engine_file_contract, functions } = outcome;
+        let Outcome { payloads, general_error, setup, engine_file_contract, functions, is_unloaded } = outcome;
+        let custom_layers = if is_unloaded { Vec::new() } else { registry.custom_layers.clone() };
         Self {
             is_valid: general_error.is_none() && payloads.iter().all(|payload| payload.is_passed),
             payloads,
-            is_valid_for_model: !registry.custom_layers.is_empty(),
+            is_valid_for_model: !custom_layers.is_empty(),
             setup,
-            model_setup: ModelSetup { custom_layers: registry.custom_layers.clone() },
+            model_setup: ModelSetup { custom_layers },
             general_error: general_error.map(|violation| violation.with_causes()),
             print_log: String::new(),
             engine_file_contract,

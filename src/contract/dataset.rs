@@ -59,7 +59,7 @@ pub trait Dataset: Send + Sync + 'static {
 
 /// What an encoder may return: one sample's tensor, without a batch axis.
 ///
-/// The contract wants f32; the check reports any other dtype as `BND-204`.
+/// The contract wants f32: direct calls and the check's rule `dtype` report any other as `BND-204`.
 pub trait IntoTensor {
     /// Makes the tensor on the CPU.
     ///

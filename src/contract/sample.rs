@@ -150,7 +150,7 @@ impl Subset {
         let mut sizes = self.group_sizes.as_deref().map(<[usize]>::iter);
         std::iter::from_fn(move || {
             let size = match &mut sizes {
-                Some(sizes) => *sizes.next()?,
+                Some(sizes) => sizes.next().copied().or((!rest.is_empty()).then_some(rest.len()))?,
                 None => 1,
             };
             let (group, after) = rest.split_at_checked(size)?;

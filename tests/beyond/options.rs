@@ -183,7 +183,7 @@ impl Dataset for Counting {
     type Sample = Counted;
 
     fn preprocess(&self) -> HandlerResult<Vec<Subset>> {
-        Ok(vec![Subset::new(Training, 0..20_000), Subset::new(Validation, 0..2)])
+        Ok(vec![Subset::new(Training, 0..100_000), Subset::new(Validation, 0..2)])
     }
 
     fn load(&self, _: &SampleId, _: DataState) -> HandlerResult<Counted> {
@@ -201,7 +201,7 @@ fn no_more_samples_are_in_memory_than_threads_work_on() {
         .unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
     let report = pool.install(|| check_with(&binder, &thorough(), &()));
-    assert_eq!(report.functions[0].subsets[0].samples, 20_000);
+    assert_eq!(report.functions[0].subsets[0].samples, 100_000);
     // Two at a time where a sample is loaded twice, and one for each subset in code_loader's own check.
     let most = MOST.load(Ordering::SeqCst);
     assert!((1..=8).contains(&most), "{most} at a time");

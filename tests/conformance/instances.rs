@@ -1,8 +1,9 @@
 //! Element instances and false positives.
 
+use leap_binder::Binder;
 use leap_binder::binder::BinderBuilder;
 use leap_binder::check::check;
-use leap_binder::contract::{Code, DataState, ElementInstance, MetadataType, MetadataValue};
+use leap_binder::contract::{Code, DataState, ElementInstance, MetadataType, MetadataValue, Subset};
 use serde_json::json;
 
 use candle_core::{DType, Device, Tensor};
@@ -69,6 +70,15 @@ fn c121_instances_untyped_absence() {
     let builder = plain().instances(|_| Ok(1), mask, NO_TYPES).input("x", |_| Ok([0.0, 0.0]));
     let verdict = Verdict::of("c121_instances_untyped_absence").general("is absent on instance 0");
     verdict.display("preprocess", "Errors", "is absent on instance 0").holds(&check(&builder.build().unwrap()));
+}
+
+/// Same: INS-006. Rows of instances are named after the sample, so that its id must be a text.
+#[test]
+fn instances_want_text_ids() {
+    let subsets = vec![Subset::new(DataState::Training, 0..3), Subset::new(DataState::Validation, 3..4)];
+    let report = check(&with_instances(Binder::builder(Data::of(subsets))).build().unwrap());
+    let general = report.general_error.as_deref().unwrap_or_default();
+    assert!(!report.is_valid && general.contains("should be str"), "{report}");
 }
 
 fn false_positives() -> BinderBuilder<Data> {

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use candle_core::{Device, Tensor};
 use leap_binder::Binder;
+use leap_binder::binder::flow::Flow;
 use leap_binder::check::{CheckOptions, CheckReport, check, check_build, check_with};
 use leap_binder::contract::{
     DataState, HandlerResult, LeapHorizontalBar, LeapImage, Metadata, MetricDirection, argument, ground_truth, input,
@@ -160,7 +161,7 @@ fn c152_the_build_fails() {
     verdict.but(|recorded| recorded["print_log"] = json!("")).holds(&report);
 }
 
-/// A panic while the binder is built is a general error too.
+/// Same: SCR-006. A panic while the binder is built is a general error too.
 #[test]
 fn c154_the_build_panics() {
     let report = check_build(|| -> leap_binder::Result<Binder<Data>> { panic!("object has no len()") });
@@ -221,6 +222,42 @@ fn c158_platform_with_integration_test() {
         .build()
         .unwrap();
     Verdict::of("c158_platform_with_integration_test").holds(&on_the_platform(&binder));
+}
+
+/// What a body wired before it could not be followed stays in the report, as recorded for c165 and c166.
+#[test]
+fn c166_a_broken_body_leaves_what_it_wired() {
+    let names = ["classes", "scores"];
+    let wired = |predictions: usize, body: fn(&mut Flow<'_>) -> leap_binder::Result<()>| {
+        let mut builder = plain().input("x", |_| Ok([0.0; 3])).ground_truth("y", |_| Ok([0.0; 3]));
+        for name in &names[..predictions] {
+            builder = builder.prediction(*name, ["a", "b", "c"]);
+        }
+        let builder = builder.loss("ce", [argument("gt"), argument("pred")], |[_, pred]| Ok(pred.flatten_all()?));
+        let report = check(&builder.integration_test(body).build().unwrap());
+        assert!(!report.is_valid && report.payloads.is_empty(), "{report}");
+        let nodes = report.engine_file_contract.node_connections.iter();
+        let nodes: Vec<_> =
+            nodes.map(|connection| (connection.node.name.clone(), json!(connection.node.node_type))).collect();
+        (json!(nodes), report.general_error.unwrap())
+    };
+    let (nodes, error) = wired(2, |flow| {
+        let x = flow.input("x")?;
+        let outputs = flow.model([&x])?;
+        let y = flow.ground_truth("y")?;
+        flow.loss("ce", (&y, &outputs.prediction("scores")?))?;
+        flow.loss("ce", (&y, &outputs.prediction("logits")?))
+    });
+    let labels = json!(["classes", "PredictionLabels"]);
+    assert!(error.contains("Unknown prediction name"), "{error}");
+    assert_eq!(nodes, json!([labels, ["scores", "PredictionLabels"], ["x", "Input0"], ["ce", "CustomLoss"]]));
+    let (nodes, error) = wired(1, |flow| {
+        let x = flow.input("x")?;
+        let _ = flow.model([&x])?.at(10)?;
+        Ok(())
+    });
+    assert!(error.contains("no more then 10 active predictions"), "{error}");
+    assert_eq!(nodes, json!([labels, ["x", "Input0"]]));
 }
 
 /// Visualizers, losses and metrics are not run by this check.

@@ -207,6 +207,10 @@ fn c062_metadata_800_keys() {
         check(&plain().metadata("m", values).build().unwrap())
     };
     Verdict::of("c062_metadata_800_keys").general("More than 800 metadata keys").holds(&keys(800));
+    // What ran before goes with it.
+    let values = |_: &Sample| Ok(Metadata::map((0..800).map(|k| (format!("k{k}"), k))));
+    let report = check(&plain().input("x", |_| Ok([0.0])).metadata("m", values).build().unwrap());
+    assert_eq!(report.payloads.len(), 2, "{report}");
     let report = keys(799);
     assert!(report.is_valid, "{report}");
     assert_eq!(json!(report.payloads[2..].len()), probe("c062_metadata_800_keys", "799 keys"));

@@ -4,7 +4,7 @@ use leap_binder::Binder;
 use leap_binder::binder::BinderBuilder;
 use leap_binder::binder::flow::SampleChoice;
 use leap_binder::check::{CheckReport, check};
-use leap_binder::contract::{Code, DataState, HandlerResult, SampleId, Subset};
+use leap_binder::contract::{Code, DataState, HandlerResult, MetadataValue, SampleId, Subset};
 use serde_json::json;
 
 use crate::support::{Calls, Data, over, plain, refused, says, split, train_val, violates};
@@ -122,6 +122,9 @@ fn c191_the_closing_check() {
 
     let missing = closes(over(Data::of(vec![split(DataState::Training, 3, 0)]))).failure.unwrap();
     assert!(missing.to_string().contains("Validation data is required"), "{missing}");
+
+    let untyped = closes(plain().metadata("m", |_| Ok(MetadataValue::Absent))).failure.unwrap();
+    assert!(untyped.to_string().contains("Metadata m is None and no metadata type is provided"), "{untyped}");
 
     let long = Subset::new(DataState::Training, ["a".repeat(257)]);
     let failure = closes(over(Data::of(vec![long, split(DataState::Validation, 2, 100)]))).failure.unwrap();

@@ -80,7 +80,9 @@ pub(crate) const TABLE: &[(Code, Provoke)] = &[
         let mask = |_: &f32, _| {
             Ok(Some(ElementInstance::new("cell", zeros(&[2, 2], DType::U8)).with_metadata("area", None::<f32>)))
         };
-        reported(binder().instances(|_| Ok(1), mask, [("kind", MetadataType::String)]))
+        const STATES: [DataState; 2] = [DataState::Training, DataState::Validation];
+        let preprocess = || Ok(STATES.map(|state| Subset::new(state, ["a"])).into());
+        reported(over(Numbers { preprocess, ..NUMBERS }).instances(|_| Ok(1), mask, [("kind", MetadataType::String)]))
     }),
     (Code::DuplicateSampleId, beyond::duplicate_sample_id),
     (Code::WrongDtype, beyond::wrong_dtype),

@@ -103,7 +103,9 @@ fn setup(description: &Description, setup: &Setup) {
     let rows = |state| {
         let per_sample = description.instances.first().map_or(0, |instances| instances.per_sample);
         let part = description.parts().into_iter().find(|part| part.state == state);
-        part.map(|part| part.ids.len() * (1 + per_sample))
+        // Samples of the unlabeled preprocess have no rows of instances.
+        let apart = description.data.unlabeled.is_some() && state == DataState::Unlabeled;
+        part.map(|part| part.ids.len() * if apart { 1 } else { 1 + per_sample })
     };
     assert_eq!(setup.preprocess.training_length, rows(DataState::Training).unwrap());
     assert_eq!(setup.preprocess.validation_length, rows(DataState::Validation).unwrap());

@@ -39,13 +39,11 @@ fn id(length: Option<usize>, state: DataState, number: usize) -> SampleId {
     (id + &"ß".repeat(missing)).into()
 }
 
-/// Rows of instances have longer ids than their samples.
+/// Rows of instances have longer ids than their samples, and are named after them, which takes texts.
 pub(crate) fn shorten(data: &mut Data) {
     for part in data.subsets.iter_mut().chain(&mut data.unlabeled) {
         for id in &mut part.ids {
-            if let SampleId::Text(text) = id {
-                *text = text.chars().take(254).collect();
-            }
+            *id = id.to_string().chars().take(254).collect::<String>().into();
         }
     }
 }

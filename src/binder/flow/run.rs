@@ -5,7 +5,8 @@ use std::fmt;
 use super::report::{IntegrationReport, Warnings};
 use super::table::{PREPROCESS, StatusTable};
 use super::{Calls, Flow, Real, SampleChoice, TestOptions};
-use crate::binder::{AnySample, Place, Prepared, Registry, guarded};
+use crate::binder::{AnySample, Registry, guarded};
+use crate::check::first_failure;
 use crate::contract::{Code, DataState, NodeConnection, SampleId, Violation};
 use crate::{Error, Result};
 
@@ -63,23 +64,24 @@ impl Registry {
     /// # Errors
     /// [`Error::Contract`] with `BND-302` or what else the body does wrong.
     pub fn node_connections(&self) -> Result<Vec<NodeConnection>> {
-        Ok(self.mapping()?)
+        let (connections, broken) = self.mapping();
+        broken.map_or(Ok(connections), |violation| Err(violation.into()))
     }
 
     /// [`Registry::node_connections`] for the check, which does it while it loads the binder.
-    pub(crate) fn mapping(&self) -> Result<Vec<NodeConnection>, Violation> {
+    ///
+    /// A body that cannot be followed leaves what it wired before.
+    pub(crate) fn mapping(&self) -> (Vec<NodeConnection>, Option<Violation>) {
         self.record(None)
     }
 
-    fn record(&self, step_inputs: Option<Vec<String>>) -> Result<Vec<NodeConnection>, Violation> {
+    fn record(&self, step_inputs: Option<Vec<String>>) -> (Vec<NodeConnection>, Option<Violation>) {
         if self.integration_test.is_none() && self.load_model.is_none() {
-            return Ok(Vec::new());
+            return (Vec::new(), None);
         }
         let mut flow = Flow { step_inputs, ..Flow::new(self, None) };
-        if self.integration_test.is_some() {
-            self.body(&mut flow)?;
-        }
-        Ok(flow.recorder.finish(self))
+        let outcome = self.body(&mut flow);
+        (flow.recorder.finish(self), outcome.err())
     }
 
     fn test(
@@ -116,7 +118,10 @@ impl Registry {
         report.table.start();
         let samples = if subset.is_grouped() { calls.load_group(&ids)? } else { Vec::new() };
         let ran = self.on_samples(calls, &ids, samples, options, report)?;
-        let recorded = self.record(ran.step_inputs)?;
+        let (recorded, broken) = self.record(ran.step_inputs);
+        if let Some(violation) = broken {
+            return Err(violation);
+        }
         if recorded != ran.connections {
             let found = format!("{} connections, then {}", ran.connections.len(), recorded.len());
             let expected = "a body that wires the same graph every time it is run";
@@ -129,7 +134,7 @@ impl Registry {
                  it to the model, or make it a ground truth."
             ));
         }
-        if let Err(violation) = self.closing(&prepared) {
+        if let Err(violation) = self.closing() {
             report.fail(violation);
         }
         Ok(())
@@ -188,20 +193,9 @@ impl Registry {
         }
     }
 
-    /// Every function on the first sample of every subset, as code_loader does at the end of the test.
-    fn closing(&self, prepared: &Prepared) -> Result<(), Violation> {
-        for subset in &prepared.subsets {
-            let Some(id) = subset.sample_ids.first() else { continue };
-            let on = |violation: Violation| violation.on(subset.state, Some(id));
-            self.encode(subset.state, id).map_err(on)?;
-            if self.autoregressive.is_some() {
-                let place = Place { state: subset.state, ids: std::slice::from_ref(id) };
-                let load = guarded("load", || self.dataset.load(id, subset.state));
-                let sample = load.map_err(Violation::loading).map_err(on)?;
-                super::first_step(self, &*sample, place).map_err(on)?;
-            }
-        }
-        Ok(())
+    /// The check, as code_loader runs its older harness at the end of the test; the first failure counts.
+    fn closing(&self) -> Result<(), Violation> {
+        first_failure(self).map_or(Ok(()), Err)
     }
 }
 

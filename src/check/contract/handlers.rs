@@ -35,6 +35,8 @@ pub(super) fn run(
         let expected = format!("at most {MAX_METADATA} metadata functions");
         return Err(Violation::new(Code::MetadataLimit, "metadata", expected, found));
     }
+    // Beyond the limit code_loader has no payload of any function.
+    let before = outcome.payloads.len();
     let mut encoded = Encoded { inputs: Vec::new(), ground_truths: Vec::new() };
     for encoder in &registry.inputs {
         let run = |sample: &AnySample, place: Place<'_>| (encoder.encode)(sample, place);
@@ -51,6 +53,7 @@ pub(super) fn run(
         if keys > MAX_METADATA_KEYS {
             let found = format!("{keys} after {}: More than 800 metadata keys", function.name);
             let expected = format!("at most {MAX_METADATA_KEYS} metadata columns");
+            outcome.payloads.truncate(before);
             return Err(Violation::new(Code::MetadataLimit, "metadata", expected, found));
         }
         outcome.payloads.extend(payloads);
@@ -112,13 +115,12 @@ fn metadata_payloads(
             Ok(mut now) => {
                 subset.take(Verdict::Passed(metadata_observation(&now)));
                 // A failure on an earlier subset stays, whatever columns the later one has.
-                let (display, is_passed) =
-                    payloads.first().map_or_else(Default::default, |first| (first.display.clone(), first.is_passed));
-                if !display.is_empty() {
+                if let Some(failed) = payloads.first().filter(|first| !first.is_passed).cloned() {
                     if now.is_empty() {
                         now.push(Payload::new(&*function.name));
                     }
-                    (now[0].display, now[0].is_passed) = (display, is_passed);
+                    let Payload { display, is_passed, violation, .. } = failed;
+                    now[0] = Payload { display, is_passed, violation, ..now[0].clone() };
                 }
                 payloads = now;
             }
@@ -181,7 +183,7 @@ impl Typed<'_> {
                 self.violation(Code::MetadataKeys, "the keys of the training sample", found)
             })?;
             if known.name == name {
-                return Ok(Payload { display: Default::default(), is_passed: true, ..known.clone() });
+                return Ok(Payload { display: Default::default(), is_passed: true, violation: None, ..known.clone() });
             }
         }
         match &self.function.declared {

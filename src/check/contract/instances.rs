@@ -1,5 +1,7 @@
 //! Step 10: false positives need an empty ground truth that fits, for every ground truth.
 
+use candle_core::DType;
+
 use super::first::FirstSamples;
 use super::handlers::{Encoded, on_sample};
 use super::payload::Payload;
@@ -52,7 +54,10 @@ fn empty_ground_truths(
             let expected = format!("shape {:?} as gt_encoder::{name} gives", truth.dims());
             return broken(Code::EmptyGroundTruth, expected, format!("{name} returned shape {:?}", xs.dims()));
         }
-        if xs.dtype().is_float() && !truth.dtype().is_float() {
+        let signed = |dtype| matches!(dtype, DType::I16 | DType::I32 | DType::I64);
+        let unsigned = |dtype| matches!(dtype, DType::U8 | DType::U32);
+        let kinds = (xs.dtype(), truth.dtype());
+        if (kinds.0.is_float() && !kinds.1.is_float()) || (signed(kinds.0) && unsigned(kinds.1)) {
             let expected = format!("a dtype that can be cast to {}", numpy_name(truth.dtype()));
             let found = format!("{name} returned dtype {}", numpy_name(xs.dtype()));
             return broken(Code::EmptyGroundTruth, expected, found);

@@ -43,6 +43,8 @@ pub(super) struct Outcome {
     pub(super) setup: Option<Setup>,
     pub(super) engine_file_contract: EngineFileContract,
     pub(super) functions: Vec<FunctionReport>,
+    /// Whether loading failed, which discards the registration.
+    pub(super) is_unloaded: bool,
 }
 
 /// Runs the steps. `platform` makes an integration test mandatory.
@@ -55,10 +57,22 @@ pub(super) fn run(registry: &Registry, platform: bool) -> Outcome {
     outcome
 }
 
+/// The first thing that fails, in the order of the steps.
+pub(crate) fn first_failure(registry: &Registry) -> Option<Violation> {
+    let outcome = run(registry, false);
+    outcome.payloads.into_iter().find_map(|payload| payload.violation).or(outcome.general_error)
+}
+
 fn steps(registry: &Registry, platform: bool, outcome: &mut Outcome) -> Result<(), Violation> {
     // Loading: with an integration test, preprocess runs first and the test's body is mapped.
+    outcome.is_unloaded = true;
     let early = if registry.integration_test.is_some() { Some(registry.prepare()?) } else { None };
-    outcome.engine_file_contract.node_connections = registry.mapping()?;
+    let (connections, broken) = registry.mapping();
+    outcome.engine_file_contract.node_connections = connections;
+    if let Some(violation) = broken {
+        return Err(violation);
+    }
+    outcome.is_unloaded = false;
     outcome.payloads.push(integration_test(registry, platform));
     autoregressive::structure(registry)?;
 

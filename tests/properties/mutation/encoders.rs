@@ -50,6 +50,9 @@ fn everywhere(encoder: &Encoder, kind: &str, states: Vec<DataState>) -> Option<C
 
 pub(super) fn instances_length_fails(description: &mut Description, pick: usize) -> Option<Caught> {
     let (state, how) = (any_of(&description.states(), pick)?, any_way(pick));
+    if state == DataState::Unlabeled && description.data.unlabeled.is_some() {
+        return None; // samples of the unlabeled preprocess have no instances
+    }
     let text = description.first_sample(state);
     description.instances.first_mut()?.length = Some(Fault { on: Some(state), how });
     Caught::in_preprocess(how.code(), [format!("instances_length_encoder{text}")])
