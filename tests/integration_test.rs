@@ -213,6 +213,30 @@ fn an_input_beside_the_model() {
     same_as("c168", &report);
 }
 
+/// A loss that is fed something else than it was registered with; a visualizer may be.
+#[test]
+fn swapped_arguments_deserve_a_warning() {
+    let wired = |swapped: bool| {
+        base()
+            .visualizer("bar", [prediction("classes")], |[xs]| bars(xs))
+            .integration_test(move |flow| {
+                let (x, y) = (flow.input("x")?, flow.ground_truth("y")?);
+                let pred = flow.model([&x])?.only()?;
+                flow.visualizer("bar", &y)?;
+                if swapped { flow.loss("ce", (&pred, &y)) } else { flow.loss("ce", (&y, &pred)) }
+            })
+            .build()
+            .unwrap()
+    };
+    assert_eq!(test(&wired(false), "s0").warnings.general, [""; 0]);
+    let warnings = test(&wired(true), "s0").warnings.general;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("is registered with ground truth \"y\" and is fed prediction \"classes\""),
+        "{warnings:?}"
+    );
+}
+
 #[test]
 fn functions_are_told_their_samples() {
     let seen = Arc::new(Mutex::new(Vec::new()));

@@ -23,7 +23,7 @@ pub(crate) use builtin::metadata::instance_extra;
 pub use builtin::{losses, metrics, visualizers};
 pub use float16::engine_float16;
 pub(crate) use guard::{guarded, same_bits};
-pub(crate) use handlers::{AnySample, AnyState, Place};
+pub(crate) use handlers::{AnySample, AnyState, LatentSpaceFn, Place};
 pub use handlers::{
     AutoregressiveFunctions, ChainFunction, FalsePositives, GroundTruthEncoder, InputEncoder, InstanceMetric,
     Instances, LatentSpace, Loss, MetadataFunction, Metric, PredictionType, Simulation, Visualizer,

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::binder::Registry;
+use crate::binder::{LatentSpaceFn, Registry};
 use crate::contract::{Argument, DataState, Source};
 
 /// What kind of function the check ran, in the order in which it runs them.
@@ -15,6 +15,8 @@ pub enum FunctionKind {
     GtEncoder,
     /// A metadata function.
     Metadata,
+    /// A latent space that is computed from a sample.
+    LatentSpace,
     /// A visualizer.
     Visualizer,
     /// A loss.
@@ -31,6 +33,7 @@ impl FunctionKind {
             Self::InputEncoder => "input_encoder",
             Self::GtEncoder => "gt_encoder",
             Self::Metadata => "metadata",
+            Self::LatentSpace => "latent_space",
             Self::Visualizer => "visualizer",
             Self::Loss => "loss",
             Self::Metric => "metric",
@@ -80,6 +83,9 @@ impl Function {
         all.extend(truths.map(|(index, f)| plain(FunctionKind::GtEncoder, index, &f.name)));
         let metadata = registry.metadata.iter().enumerate();
         all.extend(metadata.map(|(index, f)| plain(FunctionKind::Metadata, index, &f.name)));
+        let spaces = registry.latent_spaces.iter().enumerate();
+        let spaces = spaces.filter(|(_, f)| matches!(f.compute, LatentSpaceFn::Dataset(_)));
+        all.extend(spaces.map(|(index, f)| plain(FunctionKind::LatentSpace, index, &f.name)));
         let visualizers = registry.visualizers.iter().enumerate();
         all.extend(visualizers.map(|(index, f)| reading(FunctionKind::Visualizer, index, &f.name, &f.arguments)));
         let losses = registry.losses.iter().enumerate();

@@ -9,7 +9,8 @@ use super::reference::References;
 use super::rules::tensor::{self, Scan, scan, unreadable};
 use super::rules::{Rule, RuleSet, metadata};
 use super::tally::{Outcome, Seen};
-use crate::binder::{AnySample, Place, Registry, guarded};
+use crate::binder::flow::latent_space_rules;
+use crate::binder::{AnySample, LatentSpaceFn, Place, Registry, guarded};
 use crate::contract::{Code, DataState, MetricResult, SampleId, SingleMetric, Violation, Visualization, validate_loss};
 use crate::imaging::ImageSpec;
 
@@ -62,6 +63,7 @@ impl<'a> SampleRun<'a> {
             FunctionKind::InputEncoder => encoded(self.input(function.index, &function.title, sample)),
             FunctionKind::GtEncoder => encoded(self.ground_truth(function.index, &function.title, sample)),
             FunctionKind::Metadata => self.judged(self.metadata(function, sample)),
+            FunctionKind::LatentSpace => self.judged(self.latent_space(function, sample)),
             FunctionKind::Visualizer | FunctionKind::Loss | FunctionKind::Metric => self.reading(function, sample),
         }
     }
@@ -142,6 +144,18 @@ impl<'a> SampleRun<'a> {
             return Err(tensor::not_finite(title, &xs));
         }
         Ok((xs, scan))
+    }
+
+    fn latent_space(&self, function: &Function, sample: &AnySample) -> Result<Seen, Violation> {
+        let (title, space) = (&*function.title, &self.registry.latent_spaces[function.index]);
+        let LatentSpaceFn::Dataset(compute) = &space.compute else { return Ok(Seen::Nothing) };
+        let xs = guarded(title, || compute(sample, self.place()))?;
+        latent_space_rules(title, &xs, &space.options)?;
+        let scan = scan(&xs).map_err(|error| unreadable(title, error))?;
+        if self.rules.has(Rule::Finite) && !scan.finite {
+            return Err(tensor::not_finite(title, &xs));
+        }
+        Ok(Seen::Tensor(xs, scan))
     }
 
     fn metadata(&self, function: &Function, sample: &AnySample) -> Result<Seen, Violation> {

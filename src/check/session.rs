@@ -75,7 +75,7 @@ impl<'a> Session<'a> {
         let rules = self.options.rules;
         match function.kind {
             FunctionKind::Visualizer => rules.has(Rule::Outputs) || rules.has(Rule::Black),
-            FunctionKind::Loss | FunctionKind::Metric => rules.has(Rule::Outputs),
+            FunctionKind::LatentSpace | FunctionKind::Loss | FunctionKind::Metric => rules.has(Rule::Outputs),
             _ => true,
         }
     }

@@ -32,7 +32,8 @@ pub trait Dataset: Send + Sync + 'static {
 
     /// Loads samples that `preprocess` listed as one group, in the order of `ids`; part of a group when only that is asked for.
     ///
-    /// The default loads them one by one. Data sets with many samples in a file read the file once here.
+    /// The default loads them one by one. Data sets with many samples in a file read the file once here; [`Dataset::load`] is
+    /// still asked for single samples, and may take the one sample of `load_group(slice::from_ref(id), state)`.
     ///
     /// # Errors
     /// As [`Dataset::load`]; `BND-212` when the number of samples is not that of the ids.

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use serde::Serialize;
 
 /// Which way a metric gets better (Tensorleap: `MetricDirection`).
@@ -20,6 +22,17 @@ pub enum Source {
     Prediction(String),
     /// Whatever the integration test passes; the function is run there and nowhere else.
     Wired,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(name) => write!(f, "input {name:?}"),
+            Self::GroundTruth(name) => write!(f, "ground truth {name:?}"),
+            Self::Prediction(name) => write!(f, "prediction {name:?}"),
+            Self::Wired => f.write_str("whatever it is fed"),
+        }
+    }
 }
 
 /// One argument of a loss, metric or visualizer: its name and what it is fed from.

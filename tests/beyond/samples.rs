@@ -1,7 +1,9 @@
 //! Rules that a single sample can break.
 
 use candle_core::{D, DType};
-use leap_binder::contract::{ConfusionMatrixElement, LeapHorizontalBar, Metadata, MetricResult, argument};
+use leap_binder::contract::{
+    ConfusionMatrixElement, HandlerResult, LatentSpaceOptions, LeapHorizontalBar, Metadata, MetricResult, argument,
+};
 
 use super::*;
 
@@ -88,6 +90,23 @@ fn outputs_keep_their_rules() {
         Ok(y.max(D::Minus1)?)
     });
     assert_eq!(told(panics), everywhere.map(|place| format!("BND-203 metric::bad {place}")));
+}
+
+#[test]
+fn latent_spaces_keep_their_rules() {
+    let options = CheckOptions::default().with(Rule::Outputs);
+    let told = |builder| failures(&report(builder, &options));
+    let plain = LatentSpaceOptions::default;
+    let wide = |_: &Number| Ok(vec![0.5f32; 4096]);
+    assert_eq!(told(healthy().latent_space("good", plain(), wide)), [""; 0]);
+    let everywhere = ["training t0", "validation v0", "test t0", "unlabeled u0"];
+    let fails = healthy().latent_space("bad", plain(), |_| -> HandlerResult<[f32; 2]> { Err("boom".into()) });
+    assert_eq!(told(fails), everywhere.map(|place| format!("BND-202 latent_space::bad {place}")));
+    let empty = healthy().latent_space("bad", plain(), |_| Ok(Vec::<f32>::new()));
+    assert_eq!(told(empty), everywhere.map(|place| format!("BND-213 latent_space::bad {place}")));
+    let too_wide = || healthy().latent_space("bad", plain(), |_| Ok(vec![0.5f32; 4097]));
+    assert_eq!(told(too_wide()), everywhere.map(|place| format!("BND-213 latent_space::bad {place}")));
+    assert!(report(too_wide(), &options).is_valid, "code_loader does not run it");
 }
 
 #[test]

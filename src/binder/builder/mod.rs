@@ -59,6 +59,7 @@ impl<D: Dataset> BinderBuilder<D> {
     }
 
     /// Registers a function that makes samples: `samples` of them for each call, all randomness from the seed.
+    /// [`SimulationArguments::float`], `int` and `text` give the parameters.
     ///
     /// The check calls it with the middle of each parameter's bounds and runs the input encoders on what comes out.
     pub fn simulation<P: Into<String>>(

@@ -59,6 +59,12 @@ impl From<MetricDirections> for MetricOptions {
     }
 }
 
+impl<const N: usize> From<[(&str, MetricDirection); N]> for MetricOptions {
+    fn from(directions: [(&str, MetricDirection); N]) -> Self {
+        Self::from(MetricDirections::from(directions))
+    }
+}
+
 impl From<MetricDirection> for MetricOptions {
     fn from(direction: MetricDirection) -> Self {
         Self::from(MetricDirections::from(direction))

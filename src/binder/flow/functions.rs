@@ -2,10 +2,11 @@
 
 use candle_core::Tensor;
 
-use super::{Calls, Flow, Wires, call, table, tensors};
+use super::handle::Node;
+use super::{Calls, Flow, Wire, Wires, call, table, tensors};
 use crate::Result;
 use crate::binder::guarded;
-use crate::contract::{Argument, Code, NodeType, SampleId, Violation};
+use crate::contract::{Argument, Code, NodeType, SampleId, Source, Violation};
 
 impl<'a> Flow<'a> {
     /// Computes a loss.
@@ -91,9 +92,36 @@ impl<'a> Flow<'a> {
         let function = format!("{}::{name}", table::function_of(row));
         tensors::counted(&function, arguments, &wires)?;
         let values = self.values(&function, &wires)?;
+        if row != table::VISUALIZER {
+            self.warn_of_other_sources(&function, arguments, &wires);
+        }
         self.real(row, |calls, id| run(calls, &values.iter().collect::<Vec<_>>(), id))?;
         self.recorder.call(name, node_type, unique, arguments, &wires);
         Ok(())
+    }
+
+    /// A loss that is fed something else than it was registered with has most likely got its arguments swapped. Visualizers
+    /// draw truth and prediction alike.
+    fn warn_of_other_sources(&mut self, function: &str, arguments: &[Argument], wires: &[Wire]) {
+        let registry = self.registry;
+        let Some(real) = &mut self.real else { return };
+        for (argument, wire) in arguments.iter().zip(wires) {
+            let fed = match wire.node {
+                Node::Input(index) => Source::Input(registry.inputs[index].name.clone()),
+                Node::GroundTruth(index) => Source::GroundTruth(registry.ground_truths[index].name.clone()),
+                Node::Prediction(place) => match registry.predictions.get(usize::from(place)) {
+                    Some(prediction) => Source::Prediction(prediction.name.clone()),
+                    None => continue,
+                },
+                Node::Step(_) => continue,
+            };
+            if argument.source != Source::Wired && argument.source != fed {
+                real.calls.warnings.add(format!(
+                    "{function}: its argument {} is registered with {} and is fed {fed}. Are the arguments in their order?",
+                    argument.name, argument.source
+                ));
+            }
+        }
     }
 }
 

@@ -138,6 +138,7 @@ pub(crate) use model::LoadModel;
 pub use model::ModelCall;
 pub use options::{CallOptions, SampleChoice, TestOptions};
 pub use report::{Defaulted, IntegrationReport, Warnings};
+pub(crate) use rules::of_sample as latent_space_rules;
 pub use table::{Ending, PartStatus, StatusRow, StatusTable};
 pub use tensors::MetricCall;
 

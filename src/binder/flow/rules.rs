@@ -26,6 +26,11 @@ pub(super) fn encoder(function: &str, xs: &Tensor, channel_dim: Option<i64>) -> 
     Ok(())
 }
 
+/// The rules of a custom latent space that is computed from a sample, without their warnings.
+pub(crate) fn of_sample(function: &str, xs: &Tensor, options: &LatentSpaceOptions) -> Result<(), Violation> {
+    latent_space(function, xs, false, options, &mut Warnings::default())
+}
+
 /// A custom latent space, computed from a sample (no batch axis) or from the model's tensors (batch axis first).
 pub(super) fn latent_space(
     function: &str,

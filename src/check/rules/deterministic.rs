@@ -16,7 +16,8 @@ const SAMPLES: usize = 16;
 /// A sample that is loaded and encoded again gives the same; one finding for each function and subset.
 pub(in crate::check) fn judge(session: &Session<'_>, functions: &[&Function], subset: &Subset) -> Judged {
     let mut judged = Judged::default();
-    let encoders = [FunctionKind::InputEncoder, FunctionKind::GtEncoder, FunctionKind::Metadata];
+    let encoders =
+        [FunctionKind::InputEncoder, FunctionKind::GtEncoder, FunctionKind::Metadata, FunctionKind::LatentSpace];
     let mut open: Vec<&Function> =
         functions.iter().copied().filter(|f| encoders.contains(&f.kind) && f.runs_on(subset.state)).collect();
     for place in thinned(&session.options.samples.of(subset.len()), SAMPLES) {

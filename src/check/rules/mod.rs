@@ -51,8 +51,9 @@ pub enum Rule {
     /// a stand-in prediction moves to the ground truth. `BND-206`, `BND-211`, `BND-404`, `BND-405`. Costs another run of the
     /// encoders on up to eight samples.
     Loss,
-    /// `outputs`: visualizers, losses and metrics run on each sample, with stand-ins for predictions, and their results
-    /// keep the contract's rules. `BND-202`, `BND-203`, `BND-208`, `BND-210`, `BND-211`. Costs what they cost.
+    /// `outputs`: latent spaces of samples, visualizers, losses and metrics run on each sample, with stand-ins for
+    /// predictions, and their results keep the contract's rules. `BND-202`, `BND-203`, `BND-208`, `BND-210`, `BND-211`,
+    /// `BND-213`. Costs what they cost.
     Outputs,
     /// `black`: no visualizer's picture would be shown black. `BND-406`. Costs a run of the visualizers and a pass over the
     /// pixels.
