@@ -200,11 +200,9 @@ fn long_id(subset: &Subset, rows: &[InstanceRow]) -> Option<Violation> {
 
 /// A broken rule of a subset keeps its own code; any other error of preprocess is `BND-101`.
 fn listing_failed(mut violation: Violation) -> Violation {
-    match violation.source.take().map(|error| error.downcast::<Violation>()) {
-        Some(Ok(own)) if own.function == "preprocess" => return *own,
-        Some(Ok(other)) => violation.source = Some(other),
-        Some(Err(error)) => violation.source = Some(error),
-        None => {}
+    let own = violation.source.as_deref().and_then(|error| error.downcast_ref::<Violation>());
+    if let Some(own) = own.filter(|own| own.function == "preprocess") {
+        return own.clone();
     }
     violation.code = Code::PreprocessFailed;
     violation

@@ -6,15 +6,22 @@ use super::options::CheckOptions;
 use super::report::{CheckReport, FunctionReport};
 use super::rules::{Rule, constant, deterministic, duplicates, leak, loss, slow};
 use super::session::{Ran, Session};
-use crate::binder::Registry;
+use crate::binder::{Prepared, Registry};
+use crate::contract::Violation;
 use crate::progress::Progress;
 
-pub(super) fn extend(report: &mut CheckReport, registry: &Registry, options: &CheckOptions, progress: &dyn Progress) {
+pub(super) fn extend(
+    report: &mut CheckReport,
+    registry: &Registry,
+    prepared: Result<Prepared, Violation>,
+    options: &CheckOptions,
+    progress: &dyn Progress,
+) {
     report.options = *options;
     if !options.goes_beyond() || (options.fail_fast && !report.is_valid) {
         return;
     }
-    let session = Session::start(registry, options);
+    let session = Session::start(registry, prepared, options);
     report.preprocess_failures.clone_from(&session.preprocess_failures);
     let mut judged = session.ids();
     if !session.stops(&judged) {

@@ -67,7 +67,8 @@ pub fn check_build<D: Dataset, E: Into<BoxError>>(build: impl FnOnce() -> Result
 ///
 /// The report does not depend on the number of threads, but for the rule `slow`, which looks at the clock.
 pub fn check_with(binder: &Registry, options: &CheckOptions, progress: &dyn Progress) -> CheckReport {
-    let mut report = CheckReport::new(binder, contract::run(binder, options.platform));
-    beyond::extend(&mut report, binder, options, progress);
+    let prepared = binder.prepare();
+    let mut report = CheckReport::new(binder, contract::run(binder, prepared.as_ref(), options.platform));
+    beyond::extend(&mut report, binder, prepared, options, progress);
     report
 }

@@ -11,7 +11,7 @@ use super::reference::References;
 use super::rules::Rule;
 use super::sample_run::SampleRun;
 use super::tally::{Outcome, Tally};
-use crate::binder::{AnySample, Registry, guarded};
+use crate::binder::{AnySample, Prepared, Registry, guarded};
 use crate::contract::{DataState, SampleId, Subset, Violation};
 use crate::progress::Progress;
 
@@ -56,8 +56,8 @@ impl Ran {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn start(registry: &'a Registry, options: &CheckOptions) -> Self {
-        let (subsets, violations) = match registry.prepare() {
+    pub(super) fn start(registry: &'a Registry, prepared: Result<Prepared, Violation>, options: &CheckOptions) -> Self {
+        let (subsets, violations) = match prepared {
             Err(violation) => (Vec::new(), vec![violation]),
             Ok(prepared) => {
                 let violations = prepared.violations();
@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
                         Some(sample) => Ok(sample),
                         None => return,
                     },
-                    Err(violation) => Err(not_loaded(violation.again(), subset.state, id)),
+                    Err(violation) => Err(not_loaded(violation.clone(), subset.state, id)),
                 };
                 if !self.one(functions, subset.state, id, sample, references, part) {
                     return;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use super::{Code, DataState};
 use crate::BoxError;
@@ -6,7 +7,7 @@ use crate::BoxError;
 /// A broken rule of the binder contract: where, what was expected, what was found, and how to mend it.
 ///
 /// The [`Code`] is stable; messages may be reworded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Violation {
     /// Which rule.
@@ -22,7 +23,7 @@ pub struct Violation {
     /// What the function gave.
     pub found: String,
     /// The user's own error, when the rule is "must not fail".
-    pub source: Option<BoxError>,
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Violation {
@@ -60,19 +61,6 @@ impl Violation {
         text
     }
 
-    /// The same for another function that it stops; the user's error itself stays behind.
-    pub(crate) fn again(&self) -> Self {
-        Self {
-            code: self.code,
-            function: self.function.clone(),
-            subset: self.subset,
-            sample: self.sample.clone(),
-            expected: self.expected.clone(),
-            found: self.found.clone(),
-            source: None,
-        }
-    }
-
     /// The same failure where it stopped a sample from being loaded.
     pub(crate) fn loading(mut self) -> Self {
         if self.code == Code::FunctionFailed {
@@ -82,7 +70,7 @@ impl Violation {
     }
 
     pub(crate) fn because(mut self, source: BoxError) -> Self {
-        self.source = Some(source);
+        self.source = Some(source.into());
         self
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked for: samples, rules, stopping; and that the report says so and depends on nothing else.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use leap_binder::check::RuleSet;
 use leap_binder::contract::HandlerResult;
@@ -189,6 +189,36 @@ impl Dataset for Counting {
     fn load(&self, _: &SampleId, _: DataState) -> HandlerResult<Counted> {
         Ok(Counted::new())
     }
+}
+
+/// Counts how often it is listed.
+struct Listed(Arc<AtomicUsize>);
+
+impl Dataset for Listed {
+    type Sample = ();
+
+    fn preprocess(&self) -> HandlerResult<Vec<Subset>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(vec![Subset::new(Training, 0..3), Subset::new(Validation, 3..5)])
+    }
+
+    fn load(&self, _: &SampleId, _: DataState) -> HandlerResult<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn preprocess_runs_once_for_all_that_is_asked() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let binder = Binder::builder(Listed(Arc::clone(&count)))
+        .input("x", |()| Ok([0.5]))
+        .integration_test(|flow| flow.input("x").map(drop))
+        .build()
+        .unwrap();
+    assert!(check_with(&binder, &thorough(), &()).is_valid);
+    assert_eq!(count.swap(0, Ordering::SeqCst), 1);
+    assert!(binder.integration_test(Training, 0).passed());
+    assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
 #[test]

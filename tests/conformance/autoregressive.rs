@@ -133,7 +133,7 @@ fn c114_first_calls() {
     let key = move |sample: &Sample| Step::next([(if validation(sample) { "y" } else { "x" }, zeros(&[2]))], ());
     hook(first(key), Some("across states"));
     let shape = move |sample: &Sample| Step::next([("x", zeros(&[if validation(sample) { 3 } else { 2 }]))], ());
-    hook(first(shape), Some("different shapes"));
+    hook(first(shape), Some("across states"));
 }
 
 /// A chain has neither simulations, instances nor latent spaces.

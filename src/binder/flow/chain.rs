@@ -63,7 +63,7 @@ pub(super) fn run(
         match call_twice(chain, sample, Some(at.as_ref()), place)? {
             (None, state) => return Ok(ChainRun { state, ..at }),
             (Some(inputs), state) => {
-                same_layout(&first, &inputs)?;
+                same_layout(("the first call", &first), ("a later one", &inputs))?;
                 at = ChainRun { inputs, outputs: NamedTensors::new(), state };
             }
         }
@@ -128,24 +128,24 @@ fn named(inputs: &NamedTensors) -> Result<(), Violation> {
     Ok(())
 }
 
-/// The names and shapes of a chain never change.
-fn same_layout(first: &NamedTensors, now: &NamedTensors) -> Result<(), Violation> {
+/// The names and shapes of a chain's inputs never change; each side comes with where it was seen.
+pub(crate) fn same_layout(known: (&str, &NamedTensors), now: (&str, &NamedTensors)) -> Result<(), Violation> {
+    let ((before, known), (after, now)) = (known, now);
     let names = |inputs: &NamedTensors| inputs.iter().map(|(name, _)| name.clone()).collect::<BTreeSet<_>>();
-    if names(first) != names(now) {
-        let expected = format!("the same key set as the first call, {:?}", names(first));
-        return Err(broken(expected, format!("{:?}", names(now))));
+    if names(known) != names(now) {
+        let expected = format!("the same key set on every call, {:?} as on {before}", names(known));
+        return Err(broken(expected, format!("{:?} on {after}", names(now))));
     }
-    let other = now.iter().find_map(|(name, xs)| {
-        let before = first.iter().find(|(known, _)| known == name).map(|(_, xs)| xs.dims())?;
-        (before != xs.dims()).then_some((name, before, xs.dims()))
-    });
-    match other {
-        None => Ok(()),
-        Some((name, before, after)) => {
-            let expected = format!("fixed tensor shapes, identical on every call: input {name} of shape {before:?}");
-            Err(broken(expected, format!("{after:?}")))
+    for (name, xs) in known {
+        let shape = now.iter().find(|(other, _)| other == name).map(|(_, xs)| xs.dims()).unwrap_or_default();
+        if shape != xs.dims() {
+            let known = xs.dims();
+            let rule = "fixed tensor shapes, identical on every call";
+            let expected = format!("{rule}: input {name} of shape {known:?} as on {before}");
+            return Err(broken(expected, format!("{shape:?} on {after}")));
         }
     }
+    Ok(())
 }
 
 /// What tells two results of the step apart.

@@ -130,7 +130,7 @@ use super::Registry;
 use crate::Result;
 use crate::contract::{LeapModel, SampleId, SimulationArguments, Violation};
 pub use call::Calls;
-pub(crate) use chain::first_step;
+pub(crate) use chain::{first_step, same_layout};
 pub use handle::{ChainHandle, GroundTruthHandle, Handle, InputHandle, Outputs, PredictionHandle, Wire, Wires};
 use handle::{Node, wiring};
 use mapping::Recorder;

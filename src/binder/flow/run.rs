@@ -5,7 +5,7 @@ use std::fmt;
 use super::report::{IntegrationReport, Warnings};
 use super::table::{PREPROCESS, StatusTable};
 use super::{Calls, Flow, Real, SampleChoice, TestOptions};
-use crate::binder::{AnySample, Registry, guarded};
+use crate::binder::{AnySample, Prepared, Registry, guarded};
 use crate::check::first_failure;
 use crate::contract::{Code, DataState, NodeConnection, SampleId, Violation};
 use crate::{Error, Result};
@@ -134,7 +134,7 @@ impl Registry {
                  it to the model, or make it a ground truth."
             ));
         }
-        if let Err(violation) = self.closing() {
+        if let Err(violation) = self.closing(&prepared) {
             report.fail(violation);
         }
         Ok(())
@@ -194,8 +194,8 @@ impl Registry {
     }
 
     /// The check, as code_loader runs its older harness at the end of the test; the first failure counts.
-    fn closing(&self) -> Result<(), Violation> {
-        first_failure(self).map_or(Ok(()), Err)
+    fn closing(&self, prepared: &Prepared) -> Result<(), Violation> {
+        first_failure(self, prepared).map_or(Ok(()), Err)
     }
 }
 

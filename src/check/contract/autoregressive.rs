@@ -3,7 +3,7 @@
 use super::first::FirstSamples;
 use super::handlers::{loaded, on_sample};
 use super::payload::Payload;
-use crate::binder::flow::first_step;
+use crate::binder::flow::{first_step, same_layout};
 use crate::binder::{AnySample, AutoregressiveFunctions, Place, Registry};
 use crate::contract::{Code, NamedTensors, Violation};
 
@@ -41,7 +41,7 @@ pub(super) fn first_calls(registry: &Registry, first: &FirstSamples<'_>) -> Opti
     for (place, sample) in first.iter() {
         let inputs = first_inputs(registry, place, sample).and_then(|inputs| {
             if let Some((state, before)) = &known {
-                agree((state, before), (place.state.as_str(), &inputs))?;
+                same_layout((state, before), (&format!("{}: across states", place.state), &inputs))?;
             }
             Ok(inputs)
         });
@@ -73,27 +73,4 @@ fn first_inputs(
 ) -> Result<NamedTensors, Violation> {
     let sample = loaded(place, sample)?;
     Ok(first_step(registry, sample, place)?.0)
-}
-
-fn agree(before: (&str, &NamedTensors), now: (&str, &NamedTensors)) -> Result<(), Violation> {
-    let names = |inputs: &NamedTensors| inputs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-    let broken =
-        |expected: String, found: String| Err(Violation::new(Code::AutoregressiveStep, FUNCTION, expected, found));
-    let (known, found) = (names(before.1), names(now.1));
-    let sorted = |mut names: Vec<String>| {
-        names.sort();
-        names
-    };
-    if sorted(known.clone()) != sorted(found.clone()) {
-        let expected = format!("the same key set for every state, {known:?} as on {}", before.0);
-        return broken(expected, format!("different model input keys across states, {found:?} on {}", now.0));
-    }
-    for (name, xs) in before.1 {
-        let other = now.1.iter().find(|(known, _)| known == name).map(|(_, xs)| xs.dims()).unwrap_or_default();
-        if xs.dims() != other {
-            let expected = format!("shape {:?} of {name:?} as on {}", xs.dims(), before.0);
-            return broken(expected, format!("different shapes across states, {other:?} on {}", now.0));
-        }
-    }
-    Ok(())
 }

@@ -223,7 +223,7 @@ pub(super) fn loaded<'a>(
     place: Place<'_>,
     sample: Result<&'a AnySample, &Violation>,
 ) -> Result<&'a AnySample, Violation> {
-    sample.map_err(|violation| violation.again().on(place.state, place.ids.first().map(|id| id as _)))
+    sample.map_err(|violation| violation.clone().on(place.state, place.ids.first().map(|id| id as _)))
 }
 
 fn tensor_observation(name: &str, xs: &Tensor, shape: &[usize]) -> Observation {

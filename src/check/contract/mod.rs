@@ -47,52 +47,58 @@ pub(super) struct Outcome {
     pub(super) is_unloaded: bool,
 }
 
-/// Runs the steps. `platform` makes an integration test mandatory.
-pub(super) fn run(registry: &Registry, platform: bool) -> Outcome {
+/// What preprocess gave, or why it gave nothing; it runs once for everything.
+type Listed<'a> = Result<&'a Prepared, &'a Violation>;
+
+/// Loads the binder and runs the steps. `platform` makes an integration test mandatory.
+pub(super) fn run(registry: &Registry, listed: Listed<'_>, platform: bool) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.engine_file_contract.leap_analysis_configuration = registry.configuration.clone();
-    if let Err(violation) = steps(registry, platform, &mut outcome) {
-        outcome.general_error = Some(violation);
-    }
+    let ended = load(registry, listed, &mut outcome).and_then(|()| steps(registry, listed, platform, &mut outcome));
+    outcome.general_error = ended.err();
     outcome
 }
 
-/// The first thing that fails, in the order of the steps.
-pub(crate) fn first_failure(registry: &Registry) -> Option<Violation> {
-    let outcome = run(registry, false);
-    outcome.payloads.into_iter().find_map(|payload| payload.violation).or(outcome.general_error)
+/// The first thing that fails in the steps, in their order.
+pub(crate) fn first_failure(registry: &Registry, prepared: &Prepared) -> Option<Violation> {
+    let mut outcome = Outcome::default();
+    let ended = steps(registry, Ok(prepared), false, &mut outcome);
+    outcome.payloads.into_iter().find_map(|payload| payload.violation).or(ended.err())
 }
 
-fn steps(registry: &Registry, platform: bool, outcome: &mut Outcome) -> Result<(), Violation> {
-    // Loading: with an integration test, preprocess runs first and the test's body is mapped.
+/// Step 1: with an integration test preprocess comes first, and the test's body is mapped.
+fn load(registry: &Registry, listed: Listed<'_>, outcome: &mut Outcome) -> Result<(), Violation> {
     outcome.is_unloaded = true;
-    let early = if registry.integration_test.is_some() { Some(registry.prepare()?) } else { None };
+    if registry.integration_test.is_some() {
+        listed.map_err(Clone::clone)?;
+    }
     let (connections, broken) = registry.mapping();
     outcome.engine_file_contract.node_connections = connections;
     if let Some(violation) = broken {
         return Err(violation);
     }
     outcome.is_unloaded = false;
+    Ok(())
+}
+
+fn steps(registry: &Registry, listed: Listed<'_>, platform: bool, outcome: &mut Outcome) -> Result<(), Violation> {
     outcome.payloads.push(integration_test(registry, platform));
     autoregressive::structure(registry)?;
 
-    let prepared = match early {
-        Some(prepared) => prepared,
-        None => match registry.prepare() {
-            Ok(prepared) => prepared,
-            Err(violation) => {
-                outcome.payloads.push(Payload::new("preprocess").failed("Errors", &violation));
-                return Err(violation);
-            }
-        },
+    let prepared = match listed {
+        Ok(prepared) => prepared,
+        Err(violation) => {
+            outcome.payloads.push(Payload::new("preprocess").failed("Errors", violation));
+            return Err(violation.clone());
+        }
     };
-    let (preprocess, lengths) = preprocess(registry, &prepared);
+    let (preprocess, lengths) = preprocess(registry, prepared);
     outcome.payloads.push(preprocess);
     outcome.payloads.extend(latent::instance_aware(registry));
-    outcome.payloads.extend(latent::model_computed(registry, &prepared));
+    outcome.payloads.extend(latent::model_computed(registry, prepared));
 
-    let first = FirstSamples::load(registry, &prepared);
-    let shapes = handlers::run(registry, &prepared, &first, outcome)?;
+    let first = FirstSamples::load(registry, prepared);
+    let shapes = handlers::run(registry, prepared, &first, outcome)?;
     outcome.payloads.extend(simulations::run(registry));
     let chain = autoregressive::first_calls(registry, &first);
     let chain_inputs = chain.map(|(payload, inputs)| {

@@ -10,7 +10,7 @@ use crate::contract::{MetadataType, MetadataValue, Violation};
 const KEPT_VALUES: usize = 4096;
 
 /// One line of code_loader's result: a step, a function, or one column of a metadata map.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Payload {
     /// The step's, function's or column's name.
     pub name: String,
@@ -27,21 +27,6 @@ pub struct Payload {
     /// The first failure in `display`.
     #[serde(skip)]
     pub(super) violation: Option<Violation>,
-}
-
-impl Clone for Payload {
-    /// The violation's own error cannot be cloned; its text stays.
-    fn clone(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            display: self.display.clone(),
-            is_passed: self.is_passed,
-            shape: self.shape.clone(),
-            raw_result: self.raw_result.clone(),
-            handler_type: self.handler_type,
-            violation: self.violation.as_ref().map(Violation::again),
-        }
-    }
 }
 
 impl Payload {
@@ -64,7 +49,7 @@ impl Payload {
 
     pub(super) fn fail(&mut self, key: impl Into<String>, violation: &Violation) {
         self.display.insert(key.into(), violation.with_causes());
-        self.violation.get_or_insert_with(|| violation.again());
+        self.violation.get_or_insert_with(|| violation.clone());
         self.is_passed = false;
     }
 

@@ -46,7 +46,8 @@ pub(super) fn all<D: Dataset, E: Display>(
         }
     };
     listing.add("binder", "", || Verdict::Passed);
-    let subject = Arc::new(Subject { session: Session::start(binder, options), contract: OnceLock::new() });
+    let subject =
+        Arc::new(Subject { session: Session::start(binder, binder.prepare(), options), contract: OnceLock::new() });
     list_preprocess(&mut listing, &subject);
     list_contract(&mut listing, &subject);
     for place in 0..subject.session.functions.len() {
