@@ -10,6 +10,8 @@ mod densenet;
 mod device;
 mod lanes;
 mod leap;
+mod network;
+mod staged;
 mod weights;
 
 use std::fmt::Debug;
@@ -23,6 +25,7 @@ pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
 pub use device::device;
 pub use leap::AsLeapModel;
+pub use network::{Mode, Network};
 pub use weights::Weights;
 
 use crate::Result;
