@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use candle_core::{DType, Device, Tensor};
-use candle_nn::{VarBuilder, VarMap};
 use leap_binder::Error;
-use leap_binder::imaging::{self, ChannelOrder, Fit, Image, ImageSpec, Normalisation, Resampling};
-use leap_binder::model::{Adapted, Classifier, DenseNet, DenseNetConfig, Model, Weights, device};
+use leap_binder::imaging::{self, ChannelOrder, Colours, Fit, Image, ImageSpec, Normalisation, Resampling};
+use leap_binder::model::{Adapted, Classifier, Mode, Model, Network, Weights, device};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
@@ -89,6 +88,11 @@ impl Flat for Tensor {
     }
 }
 
+/// The shipped network without a classifier around it.
+fn shipped() -> Box<dyn Network> {
+    WEIGHTS.architecture().build(3, 3, WEIGHTS.var_builder(&Device::Cpu)).unwrap()
+}
+
 fn score(image: &Image) -> (Vec<f32>, Vec<f32>) {
     let spec = CLASSIFIER.input();
     let xs = spec.prepare(spec, &batch(std::slice::from_ref(image), spec), &Device::Cpu).unwrap();
@@ -142,7 +146,7 @@ fn jpeg_files_score_nearly_as_in_torchvision() {
 
 #[test]
 fn odd_sizes_score_as_in_torchvision() {
-    let network = DenseNet::new(WEIGHTS.config(), 3, WEIGHTS.var_builder(&Device::Cpu)).unwrap();
+    let network = shipped();
     for OddSize { side, logits } in golden().odd_sizes {
         let count = 3 * side * side;
         // torch.linspace in f32: from both ends, so that the middle is symmetric.
@@ -150,7 +154,7 @@ fn odd_sizes_score_as_in_torchvision() {
         let at = |i: usize| if i < count / 2 { -2.0 + step * i as f32 } else { 2.0 - step * (count - 1 - i) as f32 };
         let values: Vec<f32> = (0..count).map(|i| (7.0 * at(i)).sin()).collect();
         let xs = Tensor::from_vec(values, (1, 3, side, side), &Device::Cpu).unwrap();
-        let found = network.forward(&xs).unwrap().flat();
+        let found = network.forward_t(&xs, Mode::Eval).unwrap().logits.flat();
         assert_close(&found, &logits, SAME_PIXELS, &format!("side {side}"));
     }
 }
@@ -178,11 +182,15 @@ fn batch_and_threads_change_no_bit() {
 /// The head's product is small enough for the batch to choose its kernel: 86 images were enough.
 #[test]
 fn a_large_batch_changes_no_bit() {
-    let network = DenseNet::new(WEIGHTS.config(), 3, WEIGHTS.var_builder(&Device::Cpu)).unwrap();
+    let network = shipped();
     let xs = formula(100, 32);
-    let together = network.forward(&xs).unwrap().to_vec2::<f32>().unwrap();
+    let together = network.forward_t(&xs, Mode::Eval).unwrap().logits.to_vec2::<f32>().unwrap();
     for i in [0, 50, 99] {
-        assert_eq!(network.forward(&xs.narrow(0, i, 1).unwrap()).unwrap().flat(), together[i], "image {i}");
+        assert_eq!(
+            network.forward_t(&xs.narrow(0, i, 1).unwrap(), Mode::Eval).unwrap().logits.flat(),
+            together[i],
+            "image {i}"
+        );
     }
 }
 
@@ -200,45 +208,12 @@ fn files_bytes_and_batches_agree() {
     assert!(matches!(CLASSIFIER.classify_bytes(b"no picture"), Err(Error::Image { .. })));
 }
 
-/// torchvision's counts with 1000 classes, and each network's latent width.
-#[test]
-fn parameters_and_shapes_are_those_of_torchvision() {
-    for (name, parameters, latent_dim) in [
-        ("densenet121", 7_978_856, 1024),
-        ("densenet161", 28_681_000, 2208),
-        ("densenet169", 14_149_480, 1664),
-        ("densenet201", 20_013_928, 1920),
-    ] {
-        let config = DenseNetConfig::by_name(name).unwrap();
-        assert_eq!(config.latent_dim(), latent_dim);
-        let variables = VarMap::new();
-        let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-        let network = DenseNet::new(&config, 1000, vb).unwrap();
-        let data = variables.data().lock().unwrap();
-        let learned = data.iter().filter(|(name, _)| !name.contains("running_"));
-        assert_eq!(learned.map(|(_, var)| var.elem_count()).sum::<usize>(), parameters, "{name}");
-        drop(data);
-
-        let xs = formula(2, 64);
-        assert_eq!(network.features(&xs).unwrap().dims(), [2, latent_dim, 2, 2]);
-        let (logits, latent) = network.forward_with_latent(&xs).unwrap();
-        assert_eq!((logits.dims(), latent.dims()), (&[2, 1000][..], &[2, latent_dim][..]));
-        let together = logits.to_vec2::<f32>().unwrap();
-        for (i, row) in together.iter().enumerate() {
-            let one = network.forward(&xs.narrow(0, i, 1).unwrap()).unwrap().to_vec2::<f32>().unwrap();
-            let scale = row.iter().fold(0f32, |max, x| max.max(x.abs()));
-            assert_close(&one[0], row, 1e-4 * scale, name);
-        }
-    }
-    assert_eq!(DenseNetConfig::by_name("densenet264"), None);
-}
-
 #[test]
 fn input_of_another_shape_is_refused() {
-    let network = DenseNet::new(WEIGHTS.config(), 3, WEIGHTS.var_builder(&Device::Cpu)).unwrap();
+    let network = shipped();
     for shape in [vec![3, 64, 64], vec![1, 1, 64, 64], vec![1, 3, 31, 64], vec![1, 3, 64, 31], vec![0, 3, 64, 64]] {
         let xs = Tensor::zeros(shape.as_slice(), DType::F32, &Device::Cpu).unwrap();
-        assert!(matches!(network.forward(&xs), Err(Error::Argument { .. })), "{shape:?}");
+        assert!(matches!(network.forward_t(&xs, Mode::Eval), Err(Error::Argument { .. })), "{shape:?}");
         assert!(matches!(CLASSIFIER.forward(&xs), Err(Error::Argument { .. })), "{shape:?}");
     }
     assert!(matches!(CLASSIFIER.forward(&formula(1, 256)), Err(Error::Argument { .. })));
@@ -261,7 +236,14 @@ fn devices_have_names() {
 
 fn unit(width: usize, height: usize) -> ImageSpec {
     let normalisation = Normalisation::UnitRange;
-    ImageSpec { width, height, grey: false, channel_order: ChannelOrder::Rgb, normalisation, resampling: None }
+    ImageSpec {
+        width,
+        height,
+        colours: Colours::Rgb,
+        channel_order: ChannelOrder::Rgb,
+        normalisation,
+        resampling: None,
+    }
 }
 
 #[test]
@@ -301,7 +283,7 @@ fn a_spec_that_cannot_be_kept_is_refused() {
 #[test]
 fn a_model_takes_only_input_prepared_its_way() {
     let grey = WEIGHTS.input().clone();
-    let colour = ImageSpec { grey: false, ..grey.clone() };
+    let colour = ImageSpec { colours: Colours::Rgb, ..grey.clone() };
     let bgr = ImageSpec { channel_order: ChannelOrder::Bgr, ..colour.clone() };
     let plain = |spec: &ImageSpec| ImageSpec { normalisation: Normalisation::UnitRange, ..spec.clone() };
     let kernel = |resampling, spec: &ImageSpec| ImageSpec { resampling: Some(resampling), ..spec.clone() };
@@ -417,7 +399,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn the_shipped_weights_say_what_they_are() {
-    assert_eq!(WEIGHTS.architecture(), "densenet201");
+    assert_eq!(WEIGHTS.architecture().name(), "densenet201");
     assert_eq!(WEIGHTS.classes(), ["NORMAL", "bacteria", "virus"]);
     assert!(WEIGHTS.provenance()["data"].contains("doi:10.17632/rscbjbr9sj.2"));
     assert!(!WEIGHTS.provenance().contains_key("classes"));
