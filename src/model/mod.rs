@@ -5,6 +5,7 @@
 //! prepared, and [`ImageSpec::prepare`] is the one way from channel-last values to a batch.
 
 mod adapt;
+mod checkpoint;
 mod classifier;
 mod densenet;
 mod device;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 
 pub use adapt::Adapted;
+pub use checkpoint::{Checkpoint, Entry};
 pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
