@@ -12,9 +12,14 @@ pub fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let at = (file.len() as u32).to_le_bytes();
         let sizes = [(content.len() as u32).to_le_bytes(); 2].concat();
         let name_length = (name.len() as u16).to_le_bytes();
-        file.extend([b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0", &sizes[..], &name_length, b"\0\0", name.as_bytes()].concat());
+        file.extend(
+            [b"PK\x03\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0", &sizes[..], &name_length, b"\0\0", name.as_bytes()].concat(),
+        );
         file.extend_from_slice(content);
-        directory.extend([b"PK\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", &sizes[..], &name_length, &[0; 12], &at, name.as_bytes()].concat());
+        directory.extend(
+            [b"PK\x01\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", &sizes[..], &name_length, &[0; 12], &at, name.as_bytes()]
+                .concat(),
+        );
     }
     let (start, length) = ((file.len() as u32).to_le_bytes(), (directory.len() as u32).to_le_bytes());
     let count = (entries.len() as u16).to_le_bytes();

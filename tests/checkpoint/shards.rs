@@ -8,7 +8,9 @@ use leap_binder::model::Checkpoint;
 use crate::build::safetensors;
 
 fn shard(names: &[&str]) -> Vec<u8> {
-    let describe = |(i, name): (usize, &&str)| format!("\"{name}\":{{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[{i},{}]}}", i + 1);
+    let describe = |(i, name): (usize, &&str)| {
+        format!("\"{name}\":{{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[{i},{}]}}", i + 1)
+    };
     let header = format!("{{{}}}", names.iter().enumerate().map(describe).collect::<Vec<_>>().join(","));
     safetensors(&header, &vec![7; names.len()])
 }
@@ -26,11 +28,16 @@ fn refusal(folder: &Path) -> String {
 #[test]
 fn everything_that_does_not_fit_is_listed_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    write_index(folder.path(), &[("a", "1.safetensors"), ("b", "1.safetensors"), ("c", "2.safetensors"), ("d", "3.safetensors")]);
+    write_index(
+        folder.path(),
+        &[("a", "1.safetensors"), ("b", "1.safetensors"), ("c", "2.safetensors"), ("d", "3.safetensors")],
+    );
     fs::write(folder.path().join("1.safetensors"), shard(&["a", "c"])).unwrap();
     fs::write(folder.path().join("2.safetensors"), shard(&["c"])).unwrap();
     let message = refusal(folder.path());
-    for part in ["no shard 3.safetensors", "no b in 1.safetensors", "c also in 1.safetensors", "model.safetensors.index.json"] {
+    for part in
+        ["no shard 3.safetensors", "no b in 1.safetensors", "c also in 1.safetensors", "model.safetensors.index.json"]
+    {
         assert!(message.contains(part), "{part}: {message}");
     }
 }
@@ -42,7 +49,9 @@ fn nothing_outside_the_folder_is_read() {
     fs::create_dir(&folder).unwrap();
     let outside = parent.path().join("outside.safetensors");
     fs::write(&outside, shard(&["a"])).unwrap();
-    for file in ["../outside.safetensors", outside.to_str().unwrap(), "..", ".", "", "sub/x", "..\\outside.safetensors", "C:x"] {
+    for file in
+        ["../outside.safetensors", outside.to_str().unwrap(), "..", ".", "", "sub/x", "..\\outside.safetensors", "C:x"]
+    {
         write_index(&folder, &[("a", file)]);
         let message = refusal(&folder);
         assert!(message.contains("nothing outside the folder is read"), "{file}: {message}");
@@ -53,7 +62,9 @@ fn nothing_outside_the_folder_is_read() {
 fn shards_are_safetensors_files() {
     let folder = tempfile::tempdir().unwrap();
     write_index(folder.path(), &[("a", "1.safetensors")]);
-    for (content, word) in [(&b"<html>"[..], "HTML"), (b"", "empty"), (b"\x80\x02.", "another format"), (b"{}", "another format")] {
+    for (content, word) in
+        [(&b"<html>"[..], "HTML"), (b"", "empty"), (b"\x80\x02.", "another format"), (b"{}", "another format")]
+    {
         fs::write(folder.path().join("1.safetensors"), content).unwrap();
         let message = refusal(folder.path());
         assert!(message.contains(word) && message.contains("1.safetensors"), "{message}");
@@ -64,7 +75,15 @@ fn shards_are_safetensors_files() {
 fn an_index_names_its_tensors() {
     let folder = tempfile::tempdir().unwrap();
     let index = folder.path().join("x.safetensors.index.json");
-    for text in ["{}", r#"{"weight_map": {}}"#, r#"{"weight_map": 3}"#, r#"{"weight_map": {"a": 1}}"#, "{", r#"{"weight_map":{},"weight_map":{}}"#, r#"{"weight_map":{"a":"b","a":"c"}}"#] {
+    for text in [
+        "{}",
+        r#"{"weight_map": {}}"#,
+        r#"{"weight_map": 3}"#,
+        r#"{"weight_map": {"a": 1}}"#,
+        "{",
+        r#"{"weight_map":{},"weight_map":{}}"#,
+        r#"{"weight_map":{"a":"b","a":"c"}}"#,
+    ] {
         fs::write(&index, text).unwrap();
         let message = refusal(&index);
         assert!(message.contains("weight_map"), "{text}: {message}");

@@ -64,7 +64,12 @@ fn assert_holds(file: &str, checkpoint: &Checkpoint, expected: &BTreeMap<String,
         let tensor = checkpoint.tensor(name, entry.dtype(), &Device::Cpu).unwrap();
         assert_eq!(tensor.dims(), expected.shape, "{file} {name}");
         let bytes = bytes(&tensor, &expected.dtype);
-        assert_eq!(expected.hex.as_ref().is_none_or(|hex_| *hex_ == hex(&bytes)), true, "{file} {name}: {}", hex(&bytes));
+        assert_eq!(
+            expected.hex.as_ref().is_none_or(|hex_| *hex_ == hex(&bytes)),
+            true,
+            "{file} {name}: {}",
+            hex(&bytes)
+        );
         assert!(expected.fnv1a.as_ref().is_none_or(|hash| *hash == fnv1a(&bytes)), "{file} {name}");
         assert!(expected.hex.is_some() != expected.fnv1a.is_some());
     }
@@ -117,5 +122,8 @@ fn metadata_and_paths_are_those_of_the_file() {
 fn a_tensor_that_is_not_there_is_named() {
     let error = Checkpoint::open(fixture("zip.pth")).unwrap().tensor("head.weight", DType::F32, &Device::Cpu);
     let message = error.unwrap_err().to_string();
-    assert!(message.contains("zip.pth") && message.contains("head.weight") && message.contains("head.fc.weight"), "{message}");
+    assert!(
+        message.contains("zip.pth") && message.contains("head.weight") && message.contains("head.fc.weight"),
+        "{message}"
+    );
 }
