@@ -24,8 +24,9 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 // SAFETY: every call goes to the system's allocator with the arguments that it came with. The counters are thread-local
-// cells without a destructor that are initialised at compile time, so counting neither allocates nor panics. `realloc` and
-// `alloc_zeroed` are the trait's own, made of the two methods here: a vector that grows is counted with both its copies.
+// cells without a destructor that are initialised at compile time, so counting neither allocates nor panics. `realloc`
+// and `alloc_zeroed` are the trait's own, made of the two methods here: a vector that grows is counted with both its
+// copies.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let held = HELD.get() + layout.size() as isize;

@@ -5,7 +5,7 @@ use leap_binder::Error;
 use leap_binder::model::Checkpoint;
 
 use crate::alloc::measure;
-use crate::broken::{SLACK, assert_modest};
+use crate::broken::assert_modest;
 use crate::build::{self, Pickle, safetensors, torch, zip};
 use crate::fixture;
 
@@ -302,5 +302,4 @@ fn entries_that_repeat_their_numbers_are_read_within_bounds() {
     let values =
         checkpoint.tensor("w", DType::U8, &Device::Cpu).unwrap().flatten_all().unwrap().to_vec1::<u8>().unwrap();
     assert_eq!(values, [6; 4]);
-    assert!(SLACK >= 1 << 20, "what a tensor may unfold to");
 }

@@ -69,10 +69,10 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// What the largest description of a network that people hold needs, several times over.
-    const BASE: usize = 16 << 20;
+    /// What the description of a network of a thousand tensors needs, twice over.
+    const BASE: usize = 8 << 20;
 
-    /// The budget of a file of `length` bytes: 16 MiB and an eighth of the file.
+    /// The budget of a file of `length` bytes: 8 MiB and an eighth of the file.
     pub(super) fn for_file(length: usize) -> Self {
         let limit = Self::BASE + length / 8;
         Self { limit, left: limit }

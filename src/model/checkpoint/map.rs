@@ -28,12 +28,12 @@ impl Bytes {
         if file.metadata().map_err(failed)?.len() == 0 {
             return Ok(Self::owned(Vec::new()));
         }
-        // SAFETY: the map is private to this crate, read-only, and lives as long as the slices that are made of it, which
-        // borrow from it. Its length is the file's length at this moment, and every range taken from it is checked against
-        // that length. What cannot be ruled out from inside a process is that somebody else writes to the file while it is
-        // mapped: changed bytes would be read as other numbers (every bit pattern is a valid number here, and all structure
-        // is checked on the values that are then used), and a *shortened* file ends the process with a bus error. That
-        // condition is stated in the documentation of `Checkpoint::open`.
+        // SAFETY: the map is private to this crate, read-only, and lives as long as the slices that are made of it,
+        // which borrow from it. Its length is the file's length at this moment, and every range taken from it is
+        // checked against that length. What cannot be ruled out from inside a process is that somebody else writes to
+        // the file while it is mapped: changed bytes would be read as other numbers (every bit pattern is a valid
+        // number here, and all structure is checked on the values that are then used), and a *shortened* file ends the
+        // process with a bus error. That condition is stated in the documentation of `Checkpoint::open`.
         let map = unsafe { Mmap::map(&file) }.map_err(failed)?;
         Ok(Self(Arc::new(Holder::Mapped(map))))
     }
@@ -50,9 +50,9 @@ impl Bytes {
             && range.start < range.end
             && range.end <= map.len()
         {
-            // SAFETY: the range lies inside the map. For a shared, read-only map of a file, `MADV_DONTNEED` only drops the
-            // page table entries; the next access finds the same bytes of the file again, so no slice changes its value.
-            // A failure changes nothing and is of no interest.
+            // SAFETY: the range lies inside the map. For a shared, read-only map of a file, `MADV_DONTNEED` only drops
+            // the page table entries; the next access finds the same bytes of the file again, so no slice changes its
+            // value. A failure changes nothing and is of no interest.
             let _ = unsafe {
                 map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.end - range.start)
             };

@@ -9,28 +9,30 @@
 //! | `torch.save` before PyTorch 1.6 | the file of pickles, as torchvision's older weights and `_use_new_zipfile_serialization=False` write it |
 //!
 //! A file of `torch.save` may be a state dict, a dictionary that has one under `state_dict`, `model_state_dict`, `ema`,
-//! `model_ema`, `model`, `net`, `network` or `weights` (the first of these that holds tensors is taken; averaged weights come
-//! before the last ones), or a whole pickled `nn.Module`, bare or under such a key, as Ultralytics' `.pt` files have it. What else is in
-//! the file, such as an optimizer, is read over.
+//! `model_ema`, `model`, `net`, `network` or `weights` (the first of these that holds tensors is taken; averaged
+//! weights come before the last ones), or a whole pickled `nn.Module`, bare or under such a key, as Ultralytics' `.pt`
+//! files have it. What else is in the file, such as an optimizer, is read over.
 //!
-//! Tensor names are those of the network: the prefixes `module.` (`DataParallel`), `_orig_mod.` (`torch.compile`) and `model.`
-//! or `net.` (Lightning) are stripped where *all* tensors have them, except that `model.` and `net.` stay where only numbers follow
-//! (`model.0.conv.weight`, a sequential network).
+//! Tensor names are those of the network: the prefixes `module.` (`DataParallel`), `_orig_mod.` (`torch.compile`) and
+//! `model.` or `net.` (Lightning) are stripped where *all* tensors have them, except that `model.` and `net.` stay
+//! where only numbers follow (`model.0.conv.weight`, a sequential network).
 //!
 //! # What is refused, and why
 //!
-//! A pickle is a program for a stack machine, which Python lets call any function. The machine here executes nothing: a class or function
-//! is a name from a closed list, and an object is its attributes. A file that names anything else, or has an opcode that no
-//! checkpoint has, is refused as a whole, since what it describes cannot be known. Further refused are lengths, shapes, strides and offsets
-//! that lead outside the file or its parts, overlapping parts, shards outside the folder of their index, compressed entries (their
-//! numbers could not be mapped), big-endian files, and number types that no network here has. Files that are something else (HDF5,
-//! ONNX, TorchScript, a saved web page, a Git LFS pointer) get an error that says what they are and what to do.
+//! A pickle is a program for a stack machine, which Python lets call any function. The machine here executes nothing: a
+//! class or function is a name from a closed list, and an object is its attributes. A file that names anything else, or
+//! has an opcode that no checkpoint has, is refused as a whole, since what it describes cannot be known. Further
+//! refused are lengths, shapes, strides and offsets that lead outside the file or its parts, overlapping parts, shards
+//! outside the folder of their index, compressed entries (their numbers could not be mapped), big-endian files, and
+//! number types that no network here has. Files that are something else (HDF5, ONNX, TorchScript, a saved web page, a
+//! Git LFS pointer) get an error that says what they are and what to do.
 //!
 //! # Memory
 //!
-//! Nothing is allocated because a file claims a size: what a file describes is paid for from a budget of 16 MiB and an eighth of the
-//! file's length, and every size is compared with the bytes that are there. The file is mapped, a tensor is read from the map straight
-//! into its own memory, and the pages that were read are given back, so reading all tensors in their own types takes the file's size.
+//! Nothing is allocated because a file claims a size: what a file describes is paid for from a budget of 8 MiB and an
+//! eighth of the file's length, and every size is compared with the bytes that are there. The file is mapped, a tensor
+//! is read from the map straight into its own memory, and the pages that were read are given back, so reading all
+//! tensors in their own types takes the file's size.
 
 mod fault;
 mod format;
@@ -91,9 +93,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The number type in the file. Types that candle lacks are given as the smallest that holds their values: `bool` as
-    /// [`DType::U8`], `int8` as [`DType::I16`], `uint16` as [`DType::U32`]; `uint64` as [`DType::I64`], where values from
-    /// 2^63 on become 2^63 - 1.
+    /// The number type in the file. Types that candle lacks are given as the smallest that holds their values: `bool`
+    /// as [`DType::U8`], `int8` as [`DType::I16`], `uint16` as [`DType::U32`]; `uint64` as [`DType::I64`], where values
+    /// from 2^63 on become 2^63 - 1.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
@@ -115,8 +117,9 @@ impl Checkpoint {
     /// Opens the file or the folder at `path` and checks all that it says of its tensors, whose numbers stay unread.
     ///
     /// The file is mapped into memory for as long as the checkpoint or a clone of it lives. It must not be shortened or
-    /// overwritten in that time: the operating system ends a process that reads beyond the end of a mapped file. Replacing it by
-    /// renaming another file over it is safe. Where that cannot be promised, use [`Checkpoint::from_bytes`].
+    /// overwritten in that time: the operating system ends a process that reads beyond the end of a mapped file.
+    /// Replacing it by renaming another file over it is safe. Where that cannot be promised, use
+    /// [`Checkpoint::from_bytes`].
     ///
     /// # Errors
     ///
@@ -134,9 +137,9 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::Weights`] if the bytes are no file of a known format (which says what they are, where that is known), if the
-    /// file is damaged, truncated or names what no checkpoint needs (see the [module](self)), or if it holds no tensors. Missing
-    /// shards, and tensors that are missing from them or are there twice, are listed together.
+    /// [`Error::Weights`] if the bytes are no file of a known format (which says what they are, where that is known),
+    /// if the file is damaged, truncated or names what no checkpoint needs (see the [module](self)), or if it holds no
+    /// tensors. Missing shards, and tensors that are missing from them or are there twice, are listed together.
     pub fn from_bytes(bytes: Vec<u8>, path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::owned(bytes), path.as_ref())
     }
@@ -181,14 +184,14 @@ impl Checkpoint {
 
     /// Reads the tensor `name` as numbers of type `dtype` on `device`.
     ///
-    /// Besides the result, no memory is taken on the CPU; another device gets it from a copy there. In the tensor's own type, numbers
-    /// keep every bit. Otherwise floats are rounded to the nearest, ties to even (from f64 to f16 and bf16 by way of
-    /// f32, as in PyTorch), and numbers outside the range of an integer type become its nearest.
+    /// Besides the result, no memory is taken on the CPU; another device gets it from a copy there. In the tensor's own
+    /// type, numbers keep every bit. Otherwise floats are rounded to the nearest, ties to even (from f64 to f16 and
+    /// bf16 by way of f32, as in PyTorch), and numbers outside the range of an integer type become its nearest.
     ///
     /// # Errors
     ///
-    /// [`Error::Weights`] if there is no such tensor, [`Error::Tensor`] if `dtype` is not one of u8, u32, i16, i32, i64, bf16,
-    /// f16, f32 and f64, or if the device fails.
+    /// [`Error::Weights`] if there is no such tensor, [`Error::Tensor`] if `dtype` is not one of u8, u32, i16, i32,
+    /// i64, bf16, f16, f32 and f64, or if the device fails.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
         match self.0.tensors.get(name) {
             Some((_, place)) => place.read(dtype, device).map_err(Error::tensor(format!("reading {name}"))),

@@ -20,8 +20,6 @@ const PROTOCOL: i64 = 1001;
 const MAX_SHARED: usize = 8;
 const MAX_SHARED_BASE: usize = 1 << 20;
 const MAX_RANK: usize = 16;
-/// What a tensor's place costs.
-const PLACE_COST: usize = 2 * size_of::<(String, Place)>() + 4 * MAX_RANK * size_of::<usize>();
 
 /// Reads a zip archive.
 pub(super) fn parse_zip(bytes: &Bytes) -> Parsed<Contents> {
@@ -152,9 +150,9 @@ fn contents<'a>(
     let mut total = 0usize;
     let mut tensors = BTreeMap::new();
     for (name, id) in state_dict::find(heap, root)? {
-        heap.budget.spend(PLACE_COST)?;
         let Some(Node::Tensor(tensor)) = heap.node(Value::Node(id)) else { continue };
         let found = locate(bytes, heap, tensor, &place).map_err(|fault| fault.of(&name))?;
+        heap.budget.spend(2 * size_of::<(String, Place)>() + 4 * found.shape().len() * size_of::<usize>())?;
         total = total.saturating_add(found.size());
         if total > most {
             let expected = format!("tensors that share numbers to at most {MAX_SHARED} times the size of the file");
