@@ -6,6 +6,7 @@
 
 mod adapt;
 mod architecture;
+mod checkpoint;
 mod classifier;
 mod densenet;
 mod device;
@@ -22,13 +23,14 @@ use candle_core::{DType, Device, Tensor};
 
 pub use adapt::Adapted;
 pub use architecture::Architecture;
+pub use checkpoint::{Checkpoint, Entry};
 pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
-pub use device::device;
+pub use device::{device, dtype};
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
-pub use weights::Weights;
+pub use weights::{Card, Weights, learned, save};
 
 use crate::imaging::ImageSpec;
 use crate::{Error, Result};
