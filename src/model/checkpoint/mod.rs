@@ -2,11 +2,11 @@
 //!
 //! [`Checkpoint::open`] tells the format by the content, never by the extension:
 //!
-//! | format | read |
-//! |---|---|
-//! | safetensors | one file; an index `*.safetensors.index.json` with its shards beside it; a folder that holds such an index or `model.safetensors` |
-//! | `torch.save` since PyTorch 1.6 | the zip archive with `data.pkl` |
-//! | `torch.save` before PyTorch 1.6 | the file of pickles, as torchvision's older weights and `_use_new_zipfile_serialization=False` write it |
+//! - safetensors: one file; an index `*.safetensors.index.json` with its shards beside it; a folder that holds such an
+//!   index or `model.safetensors`
+//! - `torch.save` since PyTorch 1.6: the zip archive with `data.pkl`
+//! - `torch.save` before PyTorch 1.6: the file of pickles, as torchvision's older weights are, and as
+//!   `_use_new_zipfile_serialization=False` still writes it
 //!
 //! A file of `torch.save` may be a state dict, a dictionary that has one under `state_dict`, `model_state_dict`, `ema`,
 //! `model_ema`, `model`, `net`, `network` or `weights` (the first of these that holds tensors is taken; averaged
