@@ -31,6 +31,16 @@ pub(crate) fn torch(pickle: &[u8], storage: &[u8]) -> Vec<u8> {
     zip(&[("a/data.pkl", pickle), ("a/byteorder", b"little"), ("a/data/0", storage)])
 }
 
+/// A file of `torch.save` before PyTorch 1.6 around a pickle and one storage of bytes.
+pub(crate) fn legacy(pickle: &[u8], storage: &[u8]) -> Vec<u8> {
+    let magic = Pickle::new().op(b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.").0;
+    let version = Pickle::new().int(1001).op(b".").0;
+    let machine = Pickle::new().op(b"}").text("little_endian").op(b"\x88s.").0;
+    let keys = Pickle::new().op(b"]").text("0").op(b"a.").0;
+    let count = (storage.len() as u64).to_le_bytes();
+    [&magic, &version, &machine, pickle, &keys, &count[..], storage].concat()
+}
+
 /// Parts of pickles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pickle(pub(crate) Vec<u8>);
