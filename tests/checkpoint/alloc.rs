@@ -5,11 +5,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Usage {
+pub(crate) struct Usage {
     /// The largest single allocation, in bytes.
-    pub largest: usize,
+    pub(crate) largest: usize,
     /// The most bytes held at once, beyond what was held before.
-    pub peak: usize,
+    pub(crate) peak: usize,
 }
 
 thread_local! {
@@ -45,7 +45,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// Runs `work` and says what it allocated on this thread.
-pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Usage) {
+pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, Usage) {
     let before = HELD.get();
     PEAK.set(before);
     LARGEST.set(0);

@@ -6,7 +6,7 @@ use leap_binder::model::Checkpoint;
 
 use crate::alloc::measure;
 use crate::broken::assert_modest;
-use crate::build::{self, Pickle, safetensors, torch, zip};
+use crate::build::{self, Pickle, legacy, safetensors, torch, zip};
 use crate::fixture;
 
 /// The message of the refusal, after checking what it cost.
@@ -15,7 +15,11 @@ fn refusal(bytes: &[u8]) -> String {
     let (opened, usage) = measure(|| Checkpoint::from_bytes(copy, "bad.pth"));
     assert_modest(usage, bytes.len());
     match opened {
-        Err(error @ Error::Weights { .. }) => error.to_string(),
+        Err(error @ Error::Weights { .. }) => {
+            let message = error.to_string();
+            assert!(message.len() < 1500, "{} bytes of message", message.len());
+            message
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -56,14 +60,7 @@ fn safetensors_headers_do_not_lie() {
             safetensors(r#"{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":1}}"#, &[0]),
             "unknown field",
         ),
-        (
-            "name twice",
-            safetensors(
-                r#"{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}"#,
-                &[0, 0],
-            ),
-            "two of t",
-        ),
+        ("name twice", safetensors(&format!("{{\"t\":{0},\"t\":{0}}}", tensor("[0]", 0, 0)), &[]), "two of t"),
         ("no tensors", safetensors("{}", &[]), "none"),
         ("not JSON", safetensors("{a", &[]), "header"),
         ("deep nesting", safetensors(&format!("{{\"t\":{}", "[".repeat(100_000)), &[]), "header"),
@@ -130,7 +127,8 @@ fn pickles_do_not_claim_what_is_not_there() {
 fn tensors_stay_inside_their_storage() {
     let good = torch(&Pickle::state_dict(6, 0, &[2, 3], &[3, 1]), &[0; 6]);
     assert!(Checkpoint::from_bytes(good, "good").is_ok());
-    let cases: [(&str, i64, i64, &[i64], &[i64]); 9] = [
+    type Case<'a> = (&'a str, i64, i64, &'a [i64], &'a [i64]);
+    let cases: [Case; 9] = [
         ("too large", 6, 0, &[7], &[1]),
         ("offset", 6, 1, &[2, 3], &[3, 1]),
         ("stride", 6, 0, &[2, 3], &[4, 1]),
@@ -274,6 +272,38 @@ fn old_files_are_whole() {
     let mut lying = good.clone();
     lying[last..last + 8].copy_from_slice(&[0xff; 8]);
     assert_refused("a count of 2^64", &lying, "truncated or damaged");
+}
+
+/// A state dict `OrderedDict([["w", tensor]])`, as Python 2 wrote it, of a view into a storage of `count` bytes.
+fn old_view(count: i64, view: [i64; 2], shape: i64) -> Vec<u8> {
+    let start = Pickle::new().global("collections", "OrderedDict").op(b"]](").text("w");
+    let storage = start.global("torch._utils", "_rebuild_tensor").op(b"((").text("storage");
+    let storage = storage.global("torch", "ByteStorage").text("0").text("cpu").int(count);
+    let viewed = storage.op(b"(").text("1").int(view[0]).int(view[1]).op(b"ttQ");
+    viewed.int(0).ints(&[shape]).ints(&[1]).op(b"tRea\x85R.").0
+}
+
+#[test]
+fn views_of_old_files_stay_inside_their_storage() {
+    let open = |view, shape| Checkpoint::from_bytes(legacy(&old_view(4, view, shape), &[1, 2, 3, 4]), "bad.pth");
+    let tensor = open([1, 2], 2).unwrap().tensor("w", DType::U8, &Device::Cpu).unwrap();
+    assert_eq!(tensor.to_vec1::<u8>().unwrap(), [2, 3]);
+    for (view, shape) in [([1, 2], 3), ([3, 2], 1), ([-1, 2], 1), ([i64::MAX, 2], 1), ([0, -1], 0)] {
+        assert!(matches!(open(view, shape), Err(Error::Weights { .. })), "{view:?} {shape}");
+    }
+}
+
+#[test]
+fn errors_stay_short() {
+    let long = "x".repeat(100_000);
+    let class = Pickle::new().text(&format!("torch.nn.modules.{long}")).text(&long).op(b"\x93)\x81.").0;
+    assert_refused("a class", &torch(&class, &[]), "an object of torch.nn.modules.xxx");
+    let keys = Pickle::new().op(b"}").text(&long).op(b"Ns.").0;
+    assert_refused("a key", &torch(&keys, &[]), "xxx...");
+    let name = format!("{{\"{long}\":{{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,2]}}}}");
+    assert_refused("a tensor", &safetensors(&name, &[0; 2]), "xxx...");
+    let entry = zip(&[("a/data.pkl", b"N."), (&long[..60_000], b""), (&long[..60_000], b"")]);
+    assert_refused("an entry", &entry, "two entries xxx");
 }
 
 #[test]

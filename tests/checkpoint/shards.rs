@@ -17,7 +17,8 @@ fn shard(names: &[&str]) -> Vec<u8> {
 
 fn write_index(folder: &Path, pairs: &[(&str, &str)]) {
     let map = pairs.iter().map(|(name, file)| (name.to_string(), serde_json::Value::from(*file)));
-    let index = serde_json::json!({ "metadata": { "total_size": 2, "parts": [1, 2] }, "weight_map": serde_json::Map::from_iter(map) });
+    let map = serde_json::Map::from_iter(map);
+    let index = serde_json::json!({ "metadata": { "total_size": 2, "parts": [1, 2] }, "weight_map": map });
     fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
 }
 

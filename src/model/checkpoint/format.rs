@@ -97,7 +97,8 @@ fn unknown(bytes: &[u8], header: Option<u64>) -> Fault {
 
 /// A `ModelProto` begins with its version (field 1), then one of its next fields.
 fn is_onnx(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x08, version, field, ..] if *version <= 32 && matches!(field, 0x12 | 0x1a | 0x22 | 0x32 | 0x3a | 0x42))
+    const NEXT: [u8; 6] = [0x12, 0x1a, 0x22, 0x32, 0x3a, 0x42];
+    matches!(bytes, [0x08, version, field, ..] if *version <= 32 && NEXT.contains(field))
 }
 
 /// A file that is something else: `what` it is, and how to `mend` that.

@@ -1,38 +1,4 @@
 //! Reading weights files of every format that people hold.
-//!
-//! [`Checkpoint::open`] tells the format by the content, never by the extension:
-//!
-//! | format | read |
-//! |---|---|
-//! | safetensors | one file; an index `*.safetensors.index.json` with its shards beside it; a folder that holds such an index or `model.safetensors` |
-//! | `torch.save` since PyTorch 1.6 | the zip archive with `data.pkl` |
-//! | `torch.save` before PyTorch 1.6 | the file of pickles, as torchvision's older weights and `_use_new_zipfile_serialization=False` write it |
-//!
-//! A file of `torch.save` may be a state dict, a dictionary that has one under `state_dict`, `model_state_dict`, `ema`,
-//! `model_ema`, `model`, `net`, `network` or `weights` (the first of these that holds tensors is taken; averaged
-//! weights come before the last ones), or a whole pickled `nn.Module`, bare or under such a key, as Ultralytics' `.pt`
-//! files have it. What else is in the file, such as an optimizer, is read over.
-//!
-//! Tensor names are those of the network: the prefixes `module.` (`DataParallel`), `_orig_mod.` (`torch.compile`) and
-//! `model.` or `net.` (Lightning) are stripped where *all* tensors have them, except that `model.` and `net.` stay
-//! where only numbers follow (`model.0.conv.weight`, a sequential network).
-//!
-//! # What is refused, and why
-//!
-//! A pickle is a program for a stack machine, which Python lets call any function. The machine here executes nothing: a
-//! class or function is a name from a closed list, and an object is its attributes. A file that names anything else, or
-//! has an opcode that no checkpoint has, is refused as a whole, since what it describes cannot be known. Further
-//! refused are lengths, shapes, strides and offsets that lead outside the file or its parts, overlapping parts, shards
-//! outside the folder of their index, compressed entries (their numbers could not be mapped), big-endian files, and
-//! number types that no network here has. Files that are something else (HDF5, ONNX, TorchScript, a saved web page, a
-//! Git LFS pointer) get an error that says what they are and what to do.
-//!
-//! # Memory
-//!
-//! Nothing is allocated because a file claims a size: what a file describes is paid for from a budget of 8 MiB and an
-//! eighth of the file's length, and every size is compared with the bytes that are there. The file is mapped, a tensor
-//! is read from the map straight into its own memory, and the pages that were read are given back, so reading all
-//! tensors in their own types takes the file's size.
 
 mod fault;
 mod format;
@@ -62,6 +28,40 @@ use stored::Place;
 /// A file of named tensors, whatever its format: opened and verified, its tensors not yet read.
 ///
 /// Cloning is cheap: clones share the file.
+///
+/// [`Checkpoint::open`] tells the format by the content, never by the extension:
+///
+/// - safetensors: one file; an index `*.safetensors.index.json` with its shards beside it; a folder that holds such an
+///   index or `model.safetensors`
+/// - `torch.save` since PyTorch 1.6: the zip archive with `data.pkl`
+/// - `torch.save` before PyTorch 1.6: the file of pickles, as torchvision's older weights are, and as
+///   `_use_new_zipfile_serialization=False` still writes it
+///
+/// A file of `torch.save` may be a state dict, a dictionary that has one under `state_dict`, `model_state_dict`, `ema`,
+/// `model_ema`, `model`, `net`, `network` or `weights` (the first of these that holds tensors is taken; averaged
+/// weights come before the last ones), or a whole pickled `nn.Module`, bare or under such a key, as Ultralytics' `.pt`
+/// files have it. What else is in the file, such as an optimizer, is read over.
+///
+/// Tensor names are those of the network: the prefixes `module.` (`DataParallel`), `_orig_mod.` (`torch.compile`) and
+/// `model.` or `net.` (Lightning) are stripped where *all* tensors have them, except that `model.` and `net.` stay
+/// where only numbers follow (`model.0.conv.weight`, a sequential network).
+///
+/// # What is refused, and why
+///
+/// A pickle is a program for a stack machine, which Python lets call any function. The machine here executes nothing: a
+/// class or function is a name from a closed list, and an object is its attributes. A file that names anything else, or
+/// has an opcode that no checkpoint has, is refused as a whole, since what it describes cannot be known. Further
+/// refused are lengths, shapes, strides and offsets that lead outside the file or its parts, overlapping parts, shards
+/// outside the folder of their index, compressed entries (their numbers could not be mapped), big-endian files, and
+/// number types that no network here has. Files that are something else (HDF5, ONNX, TorchScript, a saved web page, a
+/// Git LFS pointer) get an error that says what they are and what to do.
+///
+/// # Memory
+///
+/// Nothing is allocated because a file claims a size: what a file describes is paid for from a budget of 8 MiB and an
+/// eighth of the file's length, and every size is compared with the bytes that are there. The file is mapped, a tensor
+/// is read from the map straight into its own memory, and the pages that were read are given back, so reading all
+/// tensors in their own types takes the file's size.
 ///
 /// # Examples
 ///
@@ -138,7 +138,7 @@ impl Checkpoint {
     /// # Errors
     ///
     /// [`Error::Weights`] if the bytes are no file of a known format (which says what they are, where that is known),
-    /// if the file is damaged, truncated or names what no checkpoint needs (see the [module](self)), or if it holds no
+    /// if the file is damaged, truncated or names what no checkpoint needs (see [`Checkpoint`]), or if it holds no
     /// tensors. Missing shards, and tensors that are missing from them or are there twice, are listed together.
     pub fn from_bytes(bytes: Vec<u8>, path: impl AsRef<Path>) -> Result<Self> {
         Self::parse(Bytes::owned(bytes), path.as_ref())

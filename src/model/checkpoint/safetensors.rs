@@ -37,7 +37,8 @@ pub(super) fn parse(bytes: &Bytes) -> Parsed<Contents> {
     check_cover(&tensors, numbers.len())?;
     let mut places = BTreeMap::new();
     for Described { name, dtype, shape, range } in tensors {
-        let fault = |found: String| Fault::new("tensors whose sizes match their bytes", format!("{name}: {found}"));
+        let fault =
+            |found: String| Fault::new("tensors whose sizes match their bytes", format!("{}: {found}", shown(&name)));
         let stored = by_name(&dtype).ok_or_else(|| {
             let found = format!("{} of type {}", shown(&name), shown(&dtype));
             Fault::new("tensors of type F16, BF16, F32, F64, integer or BOOL", found)

@@ -86,6 +86,7 @@ fn collect_module<'a>(
         }
     }
     let left_out = texts(heap, left_out);
+    heap.budget.spend(size_of_val(left_out.as_slice()))?;
     collect_tensors(heap, own, prefix, &[], into)?;
     collect_tensors(heap, buffers, prefix, &left_out, into)?;
     for at in 0..entries(heap, modules).len() {

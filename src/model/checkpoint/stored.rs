@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(read(&[3, 2], &[1, 3], 6), [0, 3, 1, 4, 2, 5]);
         assert_eq!(read(&[2, 2, 2], &[0, 4, 2], 7), [0, 2, 4, 6, 0, 2, 4, 6]);
         assert_eq!(read(&[], &[], 1), [0]);
-        assert_eq!(read(&[0, 7], &[usize::MAX, 1], 0), []);
+        assert!(read(&[0, 7], &[usize::MAX, 1], 0).is_empty());
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn locate<'a>(
 /// The type of a tensor's numbers: its storage's, or for a storage of bytes its own.
 fn number_type(heap: &Heap, storage: &Storage, tensor: &Tensor) -> Parsed<Stored> {
     let readable =
-        |name: &str| Fault::new("tensors of floats, integers or booleans", format!("numbers of type {name}"));
+        |name: &str| Fault::new("tensors of floats, integers or booleans", format!("numbers of type {}", shown(name)));
     match (storage.kind, heap.global(tensor.dtype)) {
         (_, Some((_, name))) => pickle::dtype(name).ok_or_else(|| readable(name)),
         (Some(kind), None) => kind.stored.ok_or_else(|| readable(kind.name.trim_end_matches("Storage"))),

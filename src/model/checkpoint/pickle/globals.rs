@@ -89,7 +89,7 @@ pub(super) fn is_allowed(module: &str, name: &str) -> bool {
     let inside = |package: &&str| module.strip_prefix(*package).is_some_and(|r| r.is_empty() || r.starts_with('.'));
     let named = |(of, names): &(&str, &[&str])| *of == module && names.contains(&name);
     let torch = module == "torch" || module == "torch.cuda";
-    PACKAGES.iter().any(|package| inside(&package))
+    PACKAGES.iter().any(inside)
         || NAMES.iter().any(named)
         || (torch && storage_kind(name).is_some())
         || (module == "torch" && (dtype(name).is_some() || OTHER_DTYPES.contains(&name)))

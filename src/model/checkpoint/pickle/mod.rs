@@ -190,8 +190,8 @@ impl<'a> Machine<'a, '_> {
         if !globals::is_allowed(module, name) {
             let what = format!("{}.{}", shown(module), shown(name));
             let found = format!(
-                "the name {what} at byte {start} of its pickle; nothing was executed. If the file is trusted, save only the \
-                 state dict: torch.save(model.state_dict(), path)"
+                "the name {what} at byte {start} of its pickle; nothing was executed. If the file is trusted, save \
+                 only the state dict: torch.save(model.state_dict(), path)"
             );
             return Err(Fault::new("a checkpoint that names only what networks are made of", found));
         }

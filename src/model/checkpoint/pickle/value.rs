@@ -1,6 +1,6 @@
 //! What a pickle builds, as inert data: values that are copied freely, and the nodes that some of them name.
 
-use super::super::fault::{Budget, Parsed};
+use super::super::fault::{Budget, Parsed, shown};
 use super::super::stored::Stored;
 
 /// A value on the machine's stack. Texts stay in the file.
@@ -128,8 +128,10 @@ impl<'a> Heap<'a> {
     /// The class of a value, as errors call it.
     pub(in crate::model::checkpoint) fn describe(&self, value: Value) -> String {
         match (value, self.node(value)) {
-            (_, Some(Node::Global { module, name })) => format!("the name {module}.{name}"),
-            (_, Some(Node::Object { class: (module, name), .. })) => format!("an object of {module}.{name}"),
+            (_, Some(Node::Global { module, name })) => format!("the name {}.{}", shown(module), shown(name)),
+            (_, Some(Node::Object { class: (module, name), .. })) => {
+                format!("an object of {}.{}", shown(module), shown(name))
+            }
             (_, Some(Node::Tuple(_))) => "a tuple".to_owned(),
             (_, Some(Node::List(_))) => "a list".to_owned(),
             (_, Some(Node::Dict(_))) => "a dictionary".to_owned(),
