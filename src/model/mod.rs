@@ -8,6 +8,8 @@ mod adapt;
 mod classifier;
 mod densenet;
 mod device;
+#[cfg(feature = "download")]
+pub mod download;
 mod lanes;
 mod leap;
 mod network;
