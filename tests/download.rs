@@ -16,7 +16,7 @@ use leap_binder::progress::Progress;
 use tempfile::TempDir;
 
 /// Enough for the slowest machine, and the bound of every test.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 const LENGTH: usize = 300_000;
 /// Of [`content`]: Python's `hashlib.sha256(bytes((i * i // 7 + i) % 251 for i in range(300_000))).hexdigest()`.
 const SHA256: &str = "d5fd99163ba0bfa8304c8b207dcfab90e7377bac3bdaee43c659fb7f86c9ca1a";
@@ -413,17 +413,17 @@ fn more_bytes_than_allowed_are_not_kept() {
 #[test]
 fn a_server_that_stands_still_is_given_up() {
     let silent = Server::new(|_, _| {
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(PATIENCE);
         Ok(())
     });
     let halting = Server::new(|request, stream| {
         proper(request, stream, &content(), ("ETag", TAG), 1000)?;
-        std::thread::sleep(Duration::from_secs(3));
+        std::thread::sleep(PATIENCE);
         Ok(())
     });
     let dripping = Server::new(|_, stream| {
         head(stream, "200 OK", &[], LENGTH)?;
-        (0..60).try_for_each(|_| {
+        (0..400).try_for_each(|_| {
             std::thread::sleep(Duration::from_millis(50));
             stream.write_all(b"x")
         })
@@ -434,7 +434,7 @@ fn a_server_that_stands_still_is_given_up() {
         let hurried = Download::into(&cache).with_patience(Duration::from_millis(300));
         let error = hurried.fetch(&server.source(), &()).unwrap_err();
         assert!(matches!(error, Error::Download { .. }), "{error:?}");
-        assert!(start.elapsed() < Duration::from_secs(2), "{error} after {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(10), "{error} after {:?}", start.elapsed());
     }
 }
 
@@ -461,10 +461,10 @@ fn somebody_elses_lock_is_waited_for_only_while_their_part_grows() {
     fs::create_dir_all(&cache).unwrap();
     let lock = fs::File::create(cache.join("w.bin.lock")).unwrap();
     lock.lock().unwrap();
-    let hurried = Download::into(&cache).with_patience(Duration::from_millis(300));
+    let hurried = Download::into(&cache).with_patience(Duration::from_secs(1));
     let growing = std::thread::scope(|scope| {
         scope.spawn(|| {
-            for length in 1..10 {
+            for length in 1..=15 {
                 std::thread::sleep(Duration::from_millis(100));
                 fs::write(cache.join("w.bin.part"), vec![0; length]).unwrap();
             }
@@ -474,7 +474,7 @@ fn somebody_elses_lock_is_waited_for_only_while_their_part_grows() {
         assert!(error.to_string().contains("w.bin.lock"), "{error}");
         start.elapsed()
     });
-    assert!(growing > Duration::from_millis(900), "gave up after {growing:?}");
+    assert!(growing > Duration::from_secs(2), "gave up after {growing:?}");
     assert!(server.requests().is_empty());
     drop(lock);
     assert_fetched(&server.source(), &cache);

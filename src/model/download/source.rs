@@ -20,7 +20,7 @@ pub struct Source {
     /// Its SHA-256 in hexadecimal digits: all 64, or the first 8 or more.
     ///
     /// A few digits, as in PyTorch's file names, tell a damaged or outdated file from the right one. Somebody who
-    /// controls the server can forge a file for 8 digits with some hours of computing; only all 64 withstand that.
+    /// controls the server can forge a file for 8 digits within minutes; only all 64 withstand that.
     pub sha256: Cow<'static, str>,
     /// Its exact length, where it is known.
     pub bytes: Option<u64>,
