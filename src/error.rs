@@ -80,6 +80,18 @@ pub enum Error {
         /// The second side and what it has.
         right: String,
     },
+    /// *The network*: a file cannot be fetched, or is not the one that was asked for.
+    #[error("download of {url}: expected {expected}, found {found}")]
+    Download {
+        /// The address, without what stands behind a question mark.
+        url: String,
+        /// What was wanted of the server or of the file.
+        expected: String,
+        /// What came instead.
+        found: String,
+        /// The connection's own error, when it had one.
+        source: Option<BoxError>,
+    },
     /// *The machine*: a device is not there or was not built in.
     #[error("device {requested}: {reason}")]
     Device {

@@ -49,8 +49,9 @@
 //! | `harness` | yes | [`check::harness`], the binder test as a `cargo test` target |
 //! | `cuda` | no | models on NVIDIA GPUs (needs the CUDA toolkit to build) |
 //! | `cudnn` | no | `cuda` with cuDNN's convolutions |
+//! | `download` | no | `model::download`: weights files by address and digest |
 //!
-//! The library never prints, reads no environment variable and opens no network connection.
+//! The library never prints, reads no environment variable and, except in `model::download`, opens no network connection.
 
 pub mod binder;
 pub mod check;

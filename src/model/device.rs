@@ -10,22 +10,34 @@ use crate::{Error, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Config`] for another name, [`Error::Device`] if CUDA was not built in or the GPU is not there. There is
-/// no silent fall back to the CPU.
+/// [`Error::Config`] for another name, [`Error::Device`] if CUDA was not built in or the GPU is not there, with the
+/// driver's own words. There is no silent fall back to the CPU.
+///
+/// # Without NVIDIA's libraries
+///
+/// A program built with the feature `cuda` is linked with the driver (`libcuda.so.1`), cuBLAS, cuRAND and NVRTC, with
+/// `cudnn` also with cuDNN. Where one of these is missing altogether, the system's loader does not start the program,
+/// names the file and exits with 127, before this function or any other code can run. A machine without a GPU
+/// therefore takes a build without the feature; a machine with the libraries but no GPU gets the error above.
 pub fn device(name: &str) -> Result<Device> {
     let ordinal = match name {
         "cpu" => return Ok(Device::Cpu),
         "cuda" => Some(0),
-        _ => name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok()),
+        _ => name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse::<u16>().ok()),
     };
     let ordinal = ordinal.ok_or_else(|| Error::config("device", "cpu, cuda or cuda:N", name))?;
-    Device::new_cuda_with_stream(ordinal).map_err(|source| Error::Device {
+    Device::new_cuda_with_stream(ordinal.into()).map_err(|source| Error::Device {
         requested: name.to_owned(),
-        reason: match source {
-            candle_core::Error::NotCompiledWithCudaSupport => "built without CUDA: rebuild with `--features cuda`",
-            _ => "no such GPU, or no driver for it",
-        }
-        .to_owned(),
+        reason: match &source {
+            candle_core::Error::NotCompiledWithCudaSupport => {
+                "built without CUDA: rebuild with `--features cuda`".to_owned()
+            }
+            // candle wraps the driver's words in a context and, on request, a backtrace; the first line is enough.
+            _ => {
+                let said = source.to_string();
+                format!("no such GPU, or no driver for it ({})", said.lines().next().unwrap_or_default())
+            }
+        },
         source: Some(source.into()),
     })
 }

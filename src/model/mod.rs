@@ -10,6 +10,8 @@ mod checkpoint;
 mod classifier;
 mod densenet;
 mod device;
+#[cfg(feature = "download")]
+pub mod download;
 mod lanes;
 mod leap;
 mod network;
