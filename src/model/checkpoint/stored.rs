@@ -68,7 +68,7 @@ pub(super) struct Place {
 impl Place {
     /// A tensor whose first number lies at byte `start`, and whose numbers must all lie below byte `end`.
     ///
-    /// A tensor that repeats its numbers (stride 0) may unfold to the size of the file, and to 1 MiB in any case.
+    /// A tensor that repeats its numbers (stride 0) may unfold to the size of the file, and to 8 MiB in any case.
     pub(super) fn new(
         bytes: &Bytes,
         (start, end): (usize, usize),
@@ -76,7 +76,7 @@ impl Place {
         shape: Vec<usize>,
         strides: Option<Vec<usize>>,
     ) -> Parsed<Self> {
-        const UNFOLDED: usize = 1 << 20;
+        const UNFOLDED: usize = 8 << 20;
         if strides.as_ref().is_some_and(|strides| strides.len() != shape.len()) {
             return Err(Fault::new("one stride for each dimension", format!("{strides:?} for {shape:?}")));
         }

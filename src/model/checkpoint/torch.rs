@@ -16,9 +16,10 @@ use super::zip::Archive;
 const MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 /// The version of the old layout.
 const PROTOCOL: i64 = 1001;
-/// Tensors may share numbers, and so be larger together than their file; but not without end.
+/// Tensors may share numbers, and so be larger together than their file; but not without end: eight times the file, or a
+/// network of thirty million numbers that are all views of a few.
 const MAX_SHARED: usize = 8;
-const MAX_SHARED_BASE: usize = 1 << 20;
+const MAX_SHARED_BASE: usize = 128 << 20;
 const MAX_RANK: usize = 16;
 
 /// Reads a zip archive.
@@ -155,7 +156,7 @@ fn contents<'a>(
         heap.budget.spend(2 * size_of::<(String, Place)>() + 4 * found.shape().len() * size_of::<usize>())?;
         total = total.saturating_add(found.size());
         if total > most {
-            let expected = format!("tensors that share numbers to at most {MAX_SHARED} times the size of the file");
+            let expected = format!("tensors that share numbers and are at most {most} bytes together");
             return Err(Fault::new(expected, "tensors that are larger together"));
         }
         tensors.insert(name, found);
