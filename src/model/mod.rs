@@ -8,11 +8,16 @@ mod adapt;
 mod classifier;
 mod densenet;
 mod device;
+mod dropout;
+mod head;
+mod interim;
 mod lanes;
 mod leap;
 mod network;
+mod small_cnn;
 mod staged;
 mod weights;
+mod yolo;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -27,6 +32,7 @@ pub use device::device;
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::Weights;
+pub use yolo::{StrongestBox, YoloDetector, YoloSize};
 
 use crate::Result;
 use crate::imaging::ImageSpec;
@@ -96,4 +102,27 @@ pub struct Output {
     pub logits: Tensor,
     /// `(n, latent_dim)`: the input of the classification head.
     pub latent: Tensor,
+}
+
+/// Stands in for the table of architectures until it lands.
+#[doc(hidden)]
+pub fn interim_network(
+    name: &str,
+    channels: usize,
+    classes: usize,
+    vb: candle_nn::VarBuilder,
+) -> Result<Box<dyn Network>> {
+    let wrong = || crate::Error::argument("network", "a known name", name);
+    let build = || -> candle_core::Result<Option<staged::Staged>> {
+        for size in YoloSize::ALL {
+            if name == format!("yolov8{}-cls", size.letter()) {
+                return Ok(Some(yolo::classifier(size, channels, classes, vb)?));
+            }
+            if name == format!("yolov8{}", size.letter()) {
+                return Ok(Some(yolo::detector(size, channels, classes, vb)?));
+            }
+        }
+        Ok(if name == small_cnn::NAME { Some(small_cnn::new(channels, classes, vb)?) } else { None })
+    };
+    Ok(Box::new(build().map_err(crate::Error::tensor("model"))?.ok_or_else(wrong)?))
 }
