@@ -4,16 +4,14 @@ use candle_core::{D, Result as TensorResult, Tensor};
 use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, batch_norm, conv2d_no_bias, linear};
 
 use super::Mode;
-use super::dropout::dropout;
-use super::head::linear_by_row;
-use super::interim::{conv2d, max_pool2d, norm_relu};
-use super::staged::{Facts, Layer, Staged, Top};
+use super::staged::{Facts, Layer, Staged, Top, linear_by_row};
+use crate::nn::{conv2d, dropout, max_pool2d, norm_relu};
 
 /// The architecture's name.
 pub(in crate::model) const NAME: &str = "small_cnn";
 
-/// Where the tensors of the classification head begin.
-pub(in crate::model) const HEAD: &str = "classifier";
+/// What the names of the classification head's tensors begin with.
+pub(in crate::model) const HEAD: &str = "classifier.";
 
 /// The input side that the network is meant for, in pixels.
 pub(in crate::model) const SIDE: usize = 224;
@@ -55,7 +53,7 @@ pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> 
         dtype: vb.dtype(),
         device: vb.device().clone(),
     };
-    let head = Head { classifier: linear(latent_dim, classes, vb.pp(HEAD))? };
+    let head = Head { classifier: linear(latent_dim, classes, vb.pp("classifier"))? };
     Ok(Staged::new(facts, stages, Box::new(head)))
 }
 
@@ -93,6 +91,9 @@ impl Top for Head {
     }
 
     fn logits(&self, _: &Tensor, latent: &Tensor, mode: Mode) -> TensorResult<Tensor> {
-        linear_by_row(&self.classifier, &dropout(latent, DROPOUT, HEAD, mode)?)
+        match mode {
+            Mode::Eval => linear_by_row(&self.classifier, latent),
+            Mode::Train { seed } => linear_by_row(&self.classifier, &dropout(latent, DROPOUT, seed, "classifier")?),
+        }
     }
 }

@@ -1,10 +1,9 @@
 //! The stages that classifiers and detectors share: `model.0` to `model.8`.
 
 use candle_core::Result as TensorResult;
-use candle_nn::VarBuilder;
 
-use super::YoloSize;
 use super::blocks::{C2f, Conv};
+use super::{Source, YoloSize};
 use crate::model::staged::Layer;
 
 /// A stage of the backbone, in the base size.
@@ -21,7 +20,7 @@ pub(super) fn stages(
     size: YoloSize,
     channels: usize,
     deepest: usize,
-    vb: &VarBuilder,
+    source: &Source,
 ) -> TensorResult<Vec<(String, Box<dyn Layer>)>> {
     use Part::{Block, Halve};
     let parts = [
@@ -42,8 +41,8 @@ pub(super) fn stages(
         let (Halve(base) | Block(base, _)) = part;
         let outputs = size.width(base);
         let layer: Box<dyn Layer> = match part {
-            Halve(_) => Box::new(Conv::new(inputs, outputs, 3, 2, vb.pp(&name))?),
-            Block(_, depth) => Box::new(C2f::new(inputs, outputs, size.depth(depth), true, vb.pp(&name))?),
+            Halve(_) => Box::new(Conv::new(inputs, outputs, 3, 2, source.pp(&name))?),
+            Block(_, depth) => Box::new(C2f::new(inputs, outputs, size.depth(depth), true, source.pp(&name))?),
         };
         stages.push((name, layer));
         inputs = outputs;

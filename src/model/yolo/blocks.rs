@@ -1,12 +1,12 @@
 //! The parts that YOLOv8 is put together from, under Ultralytics' names.
 
 use candle_core::{Result as TensorResult, Tensor};
-use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, VarBuilder, batch_norm, conv2d_no_bias};
+use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, batch_norm, conv2d_no_bias};
 
-use super::norm_config;
+use super::Source;
 use crate::model::Mode;
-use crate::model::interim::{conv2d, max_pool2d, norm};
 use crate::model::staged::Layer;
+use crate::nn::{conv2d, max_pool2d, norm};
 
 /// Convolution, batch normalisation, SiLU. Padded so that with stride 1 the sides stay.
 #[derive(Debug)]
@@ -21,12 +21,12 @@ impl Conv {
         outputs: usize,
         kernel: usize,
         stride: usize,
-        vb: VarBuilder,
+        source: Source,
     ) -> TensorResult<Self> {
         let config = Conv2dConfig { stride, padding: kernel / 2, ..Default::default() };
         Ok(Self {
-            conv: conv2d_no_bias(inputs, outputs, kernel, config, vb.pp("conv"))?,
-            bn: batch_norm(outputs, norm_config(), vb.pp("bn"))?,
+            conv: conv2d_no_bias(inputs, outputs, kernel, config, source.pp("conv").vb)?,
+            bn: batch_norm(outputs, source.norm, source.pp("bn").vb)?,
         })
     }
 }
@@ -46,8 +46,9 @@ struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn new(width: usize, shortcut: bool, vb: VarBuilder) -> TensorResult<Self> {
-        let (cv1, cv2) = (Conv::new(width, width, 3, 1, vb.pp("cv1"))?, Conv::new(width, width, 3, 1, vb.pp("cv2"))?);
+    fn new(width: usize, shortcut: bool, source: Source) -> TensorResult<Self> {
+        let (cv1, cv2) =
+            (Conv::new(width, width, 3, 1, source.pp("cv1"))?, Conv::new(width, width, 3, 1, source.pp("cv2"))?);
         Ok(Self { cv1, cv2, shortcut })
     }
 }
@@ -75,14 +76,14 @@ impl C2f {
         outputs: usize,
         depth: usize,
         shortcut: bool,
-        vb: VarBuilder,
+        source: Source,
     ) -> TensorResult<Self> {
         let width = outputs / 2;
-        let m = vb.pp("m");
+        let m = source.pp("m");
         Ok(Self {
-            cv1: Conv::new(inputs, 2 * width, 1, 1, vb.pp("cv1"))?,
+            cv1: Conv::new(inputs, 2 * width, 1, 1, source.pp("cv1"))?,
             m: (0..depth).map(|i| Bottleneck::new(width, shortcut, m.pp(i))).collect::<TensorResult<_>>()?,
-            cv2: Conv::new((2 + depth) * width, outputs, 1, 1, vb.pp("cv2"))?,
+            cv2: Conv::new((2 + depth) * width, outputs, 1, 1, source.pp("cv2"))?,
             width,
         })
     }
@@ -112,11 +113,11 @@ pub(super) struct Sppf {
 }
 
 impl Sppf {
-    pub(super) fn new(width: usize, vb: VarBuilder) -> TensorResult<Self> {
+    pub(super) fn new(width: usize, source: Source) -> TensorResult<Self> {
         let half = width / 2;
         Ok(Self {
-            cv1: Conv::new(width, half, 1, 1, vb.pp("cv1"))?,
-            cv2: Conv::new(4 * half, width, 1, 1, vb.pp("cv2"))?,
+            cv1: Conv::new(width, half, 1, 1, source.pp("cv1"))?,
+            cv2: Conv::new(4 * half, width, 1, 1, source.pp("cv2"))?,
         })
     }
 }
@@ -134,8 +135,9 @@ impl Layer for Sppf {
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device};
-    use candle_nn::VarMap;
+    use candle_nn::{VarBuilder, VarMap};
 
+    use super::super::DETECTOR_NORM;
     use super::*;
 
     /// One peak, passed on by the first convolution; the second tells by its weights which windows saw it.
@@ -143,7 +145,7 @@ mod tests {
     fn the_pyramid_sees_two_four_and_six_places_far() {
         let map = VarMap::new();
         let vb = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
-        let pyramid = Sppf::new(2, vb).unwrap();
+        let pyramid = Sppf::new(2, Source { vb, norm: DETECTOR_NORM }).unwrap();
         let set = |name: &str, values: Vec<f32>, shape: &[usize]| {
             let values = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
             map.data().lock().unwrap()[name].set(&values).unwrap();

@@ -4,10 +4,9 @@ use candle_core::{D, Result as TensorResult, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
 
 use super::blocks::Conv;
-use super::{STRIDE, YoloSize, backbone};
+use super::{CLASSIFIER_NORM, STRIDE, Source, YoloSize, backbone};
 use crate::model::Mode;
-use crate::model::head::linear_by_row;
-use crate::model::staged::{Facts, Layer, Staged, Top};
+use crate::model::staged::{Facts, Layer, Staged, Top, linear_by_row};
 
 /// The width of the latent vector in every size.
 const LATENT: usize = 1280;
@@ -21,26 +20,22 @@ const DEEPEST: usize = 1024;
 /// `channels` is 1 or 3; the sides are 32 or more, with no need to be multiples of anything. Ultralytics gives
 /// probabilities in evaluation; the logits here are what its softmax is taken of. Its dropout is 0 unless a training says
 /// otherwise, and so there is none.
-pub(in crate::model) fn new(
-    size: YoloSize,
-    channels: usize,
-    classes: usize,
-    vb: VarBuilder,
-) -> TensorResult<Staged> {
-    let stages = backbone::stages(size, channels, DEEPEST, &vb)?;
-    let head = vb.pp("model.9");
+pub(in crate::model) fn new(size: YoloSize, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+    let source = Source { vb, norm: CLASSIFIER_NORM };
+    let stages = backbone::stages(size, channels, DEEPEST, &source)?;
+    let head = source.pp("model.9");
     let top = Classify {
         conv: Conv::new(size.width(DEEPEST), LATENT, 1, 1, head.pp("conv"))?,
-        linear: linear(LATENT, classes, head.pp("linear"))?,
+        linear: linear(LATENT, classes, head.pp("linear").vb)?,
     };
     let facts = Facts {
-        name: format!("yolov8{}-cls", size.letter()),
+        name: size.classifier().to_owned(),
         channels,
         sides: STRIDE..=usize::MAX,
         classes,
         latent_dim: LATENT,
-        dtype: vb.dtype(),
-        device: vb.device().clone(),
+        dtype: source.vb.dtype(),
+        device: source.vb.device().clone(),
     };
     Ok(Staged::new(facts, stages, Box::new(top)))
 }

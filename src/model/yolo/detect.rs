@@ -4,14 +4,15 @@ use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Result as TensorResult, Tensor};
-use candle_nn::{Conv2d, Conv2dConfig, Init, VarBuilder, conv2d};
+use candle_nn::{Conv2d, Conv2dConfig, Init, VarBuilder};
 
 use super::blocks::Conv;
 use super::neck::{self, Neck, unpack};
 use super::strongest::{StrongestBox, strongest_boxes};
-use super::{STRIDE, YoloSize, backbone};
+use super::{DETECTOR_NORM, STRIDE, Source, YoloSize, backbone};
 use crate::model::staged::{Facts, Layer, Staged, Top};
-use crate::model::{Mode, Network, Output, interim};
+use crate::model::{Mode, Network, Output};
+use crate::nn::conv2d;
 use crate::{Error, Result};
 
 /// Each of a box's four distances is a distribution over 0 to 15 strides.
@@ -83,33 +84,24 @@ impl YoloDetector {
     }
 }
 
-/// `yolov8n` to `yolov8x` as a plain [`Network`]; see [`YoloDetector`].
-pub(in crate::model) fn new(
-    size: YoloSize,
-    channels: usize,
-    classes: usize,
-    vb: VarBuilder,
-) -> TensorResult<Staged> {
-    Ok(build(size, channels, classes, vb)?.network)
-}
-
 fn build(size: YoloSize, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<YoloDetector> {
-    let mut stages = backbone::stages(size, channels, size.deepest(), &vb)?;
+    let source = Source { vb, norm: DETECTOR_NORM };
+    let mut stages = backbone::stages(size, channels, size.deepest(), &source)?;
     let deep = stages.split_off(BEFORE_FORK).into_iter().map(|(_, layer)| layer).collect();
     let widths = neck::widths(size);
-    stages.push(("neck".to_owned(), Box::new(Neck::new(size, widths, deep, &vb)?)));
+    stages.push(("neck".to_owned(), Box::new(Neck::new(size, widths, deep, &source)?)));
     let mut stages = stages.into_iter();
     let first = stages.next().map(|(name, first)| (name, Box::new(WholeStrides(first)) as Box<dyn Layer>));
     let stages = first.into_iter().chain(stages).collect();
-    let head = Arc::new(Detect::new(widths, classes, vb.pp("model.22"))?);
+    let head = Arc::new(Detect::new(widths, classes, source.pp("model.22"))?);
     let facts = Facts {
-        name: format!("yolov8{}", size.letter()),
+        name: size.detector().to_owned(),
         channels,
         sides: STRIDE..=usize::MAX,
         classes,
         latent_dim: widths.iter().sum(),
-        dtype: vb.dtype(),
-        device: vb.device().clone(),
+        dtype: source.vb.dtype(),
+        device: source.vb.device().clone(),
     };
     Ok(YoloDetector { network: Staged::new(facts, stages, Box::new(Arc::clone(&head))), head })
 }
@@ -181,18 +173,18 @@ pub(super) struct Detect {
 }
 
 impl Detect {
-    fn new(widths: [usize; 3], classes: usize, vb: VarBuilder) -> TensorResult<Self> {
+    fn new(widths: [usize; 3], classes: usize, source: Source) -> TensorResult<Self> {
         let [fine, ..] = widths;
         let branches = |name: &str, hidden, outputs| {
-            let vb = vb.pp(name);
-            let branch = |(scale, width)| Branch::new(width, hidden, outputs, vb.pp(scale));
+            let source = source.pp(name);
+            let branch = |(scale, width)| Branch::new(width, hidden, outputs, source.pp(scale));
             widths.into_iter().enumerate().map(branch).collect::<TensorResult<Vec<_>>>()
         };
         Ok(Self {
             widths,
             boxes: branches("cv2", (fine / 4).max(4 * BINS), 4 * BINS)?,
             classes: branches("cv3", fine.max(classes.min(100)), classes)?,
-            bins: bins(&vb.pp("dfl.conv"))?,
+            bins: bins(&source.pp("dfl.conv").vb)?,
         })
     }
 
@@ -245,11 +237,11 @@ struct Branch {
 }
 
 impl Branch {
-    fn new(inputs: usize, hidden: usize, outputs: usize, vb: VarBuilder) -> TensorResult<Self> {
+    fn new(inputs: usize, hidden: usize, outputs: usize, source: Source) -> TensorResult<Self> {
         Ok(Self {
-            first: Conv::new(inputs, hidden, 3, 1, vb.pp(0))?,
-            second: Conv::new(hidden, hidden, 3, 1, vb.pp(1))?,
-            last: conv2d(hidden, outputs, 1, Conv2dConfig::default(), vb.pp(2))?,
+            first: Conv::new(inputs, hidden, 3, 1, source.pp(0))?,
+            second: Conv::new(hidden, hidden, 3, 1, source.pp(1))?,
+            last: candle_nn::conv2d(hidden, outputs, 1, Conv2dConfig::default(), source.pp(2).vb)?,
         })
     }
 }
@@ -257,6 +249,6 @@ impl Branch {
 impl Layer for Branch {
     fn forward(&self, xs: &Tensor, mode: Mode) -> TensorResult<Tensor> {
         let xs = self.second.forward(&self.first.forward(xs, mode)?, mode)?;
-        interim::conv2d(&self.last, &xs)
+        conv2d(&self.last, &xs)
     }
 }

@@ -15,45 +15,47 @@ mod detect;
 mod neck;
 mod strongest;
 
-use candle_nn::BatchNormConfig;
+use candle_nn::{BatchNormConfig, VarBuilder};
 
 pub(in crate::model) use classify::new as classifier;
-pub(in crate::model) use detect::new as detector;
 pub use detect::YoloDetector;
 pub use strongest::StrongestBox;
 
 use crate::imaging::Resampling;
 
-/// Every halving of the backbone: from 32 pixels one is left.
-pub(in crate::model) const STRIDE: usize = 32;
+/// Five halvings: from 32 pixels one is left.
+const STRIDE: usize = 32;
 
-/// What the classifiers' released weights were trained with.
-pub(in crate::model) mod classification {
-    use super::Resampling;
+/// What the names of the tensors that depend on the number of classes begin with, in a classifier.
+pub(in crate::model) const CLASSIFIER_HEAD: &str = "model.9.linear.";
 
-    /// The input side in pixels.
-    pub(in crate::model) const SIDE: usize = 224;
-    /// Ultralytics keeps proportions and cuts out the middle; see the module.
-    pub(in crate::model) const RESAMPLING: Resampling = Resampling::PilBilinear;
-    /// Where the tensors that depend on the number of classes begin.
-    pub(in crate::model) const HEAD: &str = "model.9.linear";
+/// The same in a detector. The width of this whole branch depends on it.
+pub(in crate::model) const DETECTOR_HEAD: &str = "model.22.cv3.";
+
+/// How the classifiers' released weights want their images: side and kernel.
+pub(in crate::model) const CLASSIFIER_INPUT: (usize, Resampling) = (224, Resampling::PilBilinear);
+
+/// How the detectors' released weights want their images.
+pub(in crate::model) const DETECTOR_INPUT: (usize, Resampling) = (640, Resampling::OpenCvLinear);
+
+/// What Ultralytics sets for detectors.
+const DETECTOR_NORM: BatchNormConfig = BatchNormConfig { eps: 1e-3, momentum: 0.03, remove_mean: true, affine: true };
+
+/// PyTorch's defaults, which Ultralytics leaves in classifiers.
+const CLASSIFIER_NORM: BatchNormConfig = BatchNormConfig { eps: 1e-5, momentum: 0.1, remove_mean: true, affine: true };
+
+/// Where a part's tensors come from, and what its batch normalisations are like.
+#[derive(Clone)]
+struct Source<'a> {
+    vb: VarBuilder<'a>,
+    norm: BatchNormConfig,
 }
 
-/// What the detectors' released weights were trained with.
-pub(in crate::model) mod detection {
-    use super::Resampling;
-
-    /// The input side in pixels.
-    pub(in crate::model) const SIDE: usize = 640;
-    /// Ultralytics keeps proportions and fills up with grey; see the module.
-    pub(in crate::model) const RESAMPLING: Resampling = Resampling::OpenCvLinear;
-    /// Where the tensors that depend on the number of classes begin. The width of this whole branch does.
-    pub(in crate::model) const HEAD: &str = "model.22.cv3";
-}
-
-/// Ultralytics' batch normalisation.
-fn norm_config() -> BatchNormConfig {
-    BatchNormConfig { eps: 1e-3, momentum: 0.03, ..Default::default() }
+impl Source<'_> {
+    /// One name further down.
+    fn pp(&self, name: impl ToString) -> Self {
+        Self { vb: self.vb.pp(name), norm: self.norm }
+    }
 }
 
 /// The sizes of YOLOv8.
@@ -75,14 +77,25 @@ impl YoloSize {
     /// All five, from the smallest.
     pub const ALL: [Self; 5] = [Self::N, Self::S, Self::M, Self::L, Self::X];
 
-    /// The letter in the network's name: `n`, `s`, `m`, `l` or `x`.
-    pub const fn letter(self) -> char {
+    /// Ultralytics' name of the classifier.
+    pub const fn classifier(self) -> &'static str {
         match self {
-            Self::N => 'n',
-            Self::S => 's',
-            Self::M => 'm',
-            Self::L => 'l',
-            Self::X => 'x',
+            Self::N => "yolov8n-cls",
+            Self::S => "yolov8s-cls",
+            Self::M => "yolov8m-cls",
+            Self::L => "yolov8l-cls",
+            Self::X => "yolov8x-cls",
+        }
+    }
+
+    /// Ultralytics' name of the detector.
+    pub const fn detector(self) -> &'static str {
+        match self {
+            Self::N => "yolov8n",
+            Self::S => "yolov8s",
+            Self::M => "yolov8m",
+            Self::L => "yolov8l",
+            Self::X => "yolov8x",
         }
     }
 

@@ -1,10 +1,9 @@
 //! What lies between a detector's backbone and its head: three maps are mixed across scales, and packed into one tensor.
 
 use candle_core::{Result as TensorResult, Tensor};
-use candle_nn::VarBuilder;
 
-use super::YoloSize;
 use super::blocks::{C2f, Conv, Sppf};
+use super::{Source, YoloSize};
 use crate::model::Mode;
 use crate::model::staged::Layer;
 
@@ -33,20 +32,20 @@ impl Neck {
         size: YoloSize,
         [fine, middle, coarse]: [usize; 3],
         mut deep: Vec<Box<dyn Layer>>,
-        vb: &VarBuilder,
+        source: &Source,
     ) -> TensorResult<Self> {
         let depth = size.depth(3);
-        let block = |inputs, outputs, place: &str| C2f::new(inputs, outputs, depth, false, vb.pp(place));
+        let block = |inputs, outputs, place: &str| C2f::new(inputs, outputs, depth, false, source.pp(place));
         let mut to_thirty_second = deep.split_off(2);
-        to_thirty_second.push(Box::new(Sppf::new(coarse, vb.pp("model.9"))?));
+        to_thirty_second.push(Box::new(Sppf::new(coarse, source.pp("model.9"))?));
         Ok(Self {
             to_sixteenth: deep,
             to_thirty_second,
             up_sixteenth: block(coarse + middle, middle, "model.12")?,
             up_eighth: block(middle + fine, fine, "model.15")?,
-            down_eighth: Conv::new(fine, fine, 3, 2, vb.pp("model.16"))?,
+            down_eighth: Conv::new(fine, fine, 3, 2, source.pp("model.16"))?,
             down_sixteenth_block: block(fine + middle, middle, "model.18")?,
-            down_sixteenth: Conv::new(middle, middle, 3, 2, vb.pp("model.19"))?,
+            down_sixteenth: Conv::new(middle, middle, 3, 2, source.pp("model.19"))?,
             down_thirty_second_block: block(middle + coarse, coarse, "model.21")?,
         })
     }
