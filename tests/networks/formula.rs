@@ -6,7 +6,7 @@ use candle_nn::{Init, VarBuilder, VarMap};
 use leap_binder::rng::SplitMix64;
 
 /// Even draws from `low..high`, seeded with the FNV-1a hash of `name`.
-pub fn draws(name: &str, count: usize, low: f64, high: f64) -> Vec<f32> {
+pub(crate) fn draws(name: &str, count: usize, low: f64, high: f64) -> Vec<f32> {
     let hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -29,13 +29,13 @@ fn bounds(name: &str, shape: &[usize]) -> (f64, f64) {
 }
 
 /// The values of the tensor `name`.
-pub fn tensor(name: &str, shape: &[usize]) -> Tensor {
+pub(crate) fn tensor(name: &str, shape: &[usize]) -> Tensor {
     let (low, high) = bounds(name, shape);
     Tensor::from_vec(draws(name, shape.iter().product(), low, high), shape, &Device::Cpu).unwrap()
 }
 
 /// Input in [-1, 1].
-pub fn batch(n: usize, channels: usize, height: usize, width: usize) -> Tensor {
+pub(crate) fn batch(n: usize, channels: usize, height: usize, width: usize) -> Tensor {
     let values = draws("input", n * channels * height * width, -1.0, 1.0);
     Tensor::from_vec(values, (n, channels, height, width), &Device::Cpu).unwrap()
 }
@@ -57,12 +57,12 @@ impl SimpleBackend for Formula {
 }
 
 /// Hands out the tensors of the formula, whatever is asked for.
-pub fn var_builder(dtype: DType) -> VarBuilder<'static> {
+pub(crate) fn var_builder(dtype: DType) -> VarBuilder<'static> {
     VarBuilder::from_backend(Box::new(Formula), dtype, Device::Cpu)
 }
 
 /// Variables for whatever `build` asks for, with the formula's values.
-pub fn variables<T>(build: impl FnOnce(VarBuilder) -> T) -> (VarMap, T) {
+pub(crate) fn variables<T>(build: impl FnOnce(VarBuilder) -> T) -> (VarMap, T) {
     let map = VarMap::new();
     let built = build(VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu));
     for (name, var) in map.data().lock().unwrap().iter() {

@@ -5,9 +5,12 @@ use leap_binder::Error;
 use leap_binder::model::{Architecture, Mode};
 
 use super::formula;
-use super::golden::{build, check_promises, flat, read};
+use super::golden::{assert_close, build, check_promises, flat, read};
 
-const TOLERANCE: f64 = 1e-5;
+/// 2e-6 was measured.
+const TOLERANCE: f64 = 2e-5;
+/// 6e-6 was measured.
+const GRADIENTS: f64 = 1e-4;
 
 #[test]
 fn scores_as_in_pytorch() {
@@ -26,7 +29,8 @@ fn has_the_tensors_of_the_pytorch_module() {
 /// Three steps with dropout: logits, gradients and, after the last, the statistics.
 #[test]
 fn trains_as_in_pytorch() {
-    read("small_cnn.json").training.check(TOLERANCE);
+    let training = read("small_cnn.json").training;
+    training.check(|vb| build(&training.network, 1, 3, vb), GRADIENTS);
 }
 
 #[test]
@@ -75,5 +79,5 @@ fn half_precision_agrees() {
         flat(&network.forward_t(&xs.to_dtype(dtype).unwrap(), Mode::Eval).unwrap().logits)
     };
     // Five layers, each rounded to 11 bits. candle has no product of bf16 matrices on the CPU.
-    super::golden::assert_close(&score(DType::F16), &score(DType::F32), 0.0, 5e-3, "f16");
+    assert_close(&score(DType::F16), &score(DType::F32), 0.0, 5e-3, "f16");
 }

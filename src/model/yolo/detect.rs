@@ -36,7 +36,8 @@ const BEFORE_FORK: usize = 5;
 /// # Weights
 ///
 /// The names are those of Ultralytics' state dict, box branch included. The width of the class branch `model.22.cv3`
-/// depends on the number of classes (`yolov8n`: 80 for 80 classes, 64 for up to 64), so that all of it is the head.
+/// depends on the number of classes (`yolov8n`: 80 for 80 classes, 64 for up to 64), so that all of it is the head. Training
+/// by the logits leaves the box branch as it is.
 ///
 /// ```
 /// # use candle_core::{DType, Device, Tensor};
