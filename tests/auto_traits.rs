@@ -29,6 +29,7 @@ const fn over_any_data_set<D: Dataset>() {
 const _: () = {
     let _ = over_any_data_set::<leap_binder::pneumonia::ChestXrays>;
     owned::<Registry>();
+    owned::<leap_binder::model::Checkpoint>();
     shared::<&Registry>();
     owned::<InputEncoder>();
     owned::<LatentSpace>();

@@ -13,7 +13,7 @@ use leap_binder::contract::{
     Metadata, MetadataValue, MetricDirection, MetricDirections, MetricResult, ModelInput, SampleId,
     SimulationArguments, SimulationBounds, SimulationValue, Subset, Violation, argument,
 };
-use leap_binder::imaging::{ChannelOrder, ImageSpec, Normalisation};
+use leap_binder::imaging::{ChannelOrder, Colours, ImageSpec, Normalisation};
 use leap_binder::model::{AsLeapModel, Model, Output};
 
 /// Samples are counted as they are loaded; those with a `!` cannot be.
@@ -383,6 +383,10 @@ impl Model for RedOrBlue {
 
     fn latent_dim(&self) -> usize {
         3
+    }
+
+    fn parameters(&self) -> usize {
+        0
     }
 
     fn device(&self) -> &Device {

@@ -115,6 +115,10 @@ impl Model for Means {
         4
     }
 
+    fn parameters(&self) -> usize {
+        0
+    }
+
     fn device(&self) -> &Device {
         &Device::Cpu
     }

@@ -1,6 +1,7 @@
 //! The networks by name, with what each needs to be built and to be fed.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Mutex;
 
@@ -136,6 +137,15 @@ impl Architecture {
             channel_order: ChannelOrder::Rgb,
             normalisation,
             resampling: Some(resampling),
+        }
+    }
+
+    /// The input sides, in pixels, that the network takes; a YOLOv8 detector only multiples of 32 among them.
+    pub fn sides(self) -> RangeInclusive<usize> {
+        match self {
+            Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => DenseNet::SIDES,
+            Self::SmallCnn => small_cnn::SIDES,
+            Self::YoloClassifier(_) | Self::YoloDetector(_) => yolo::SIDES,
         }
     }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::lanes::Lanes;
-use super::{Mode, Model, Network, Output, Weights};
+use super::{Card, Mode, Model, Network, Output, Weights};
 use crate::imaging::{self, Image, ImageSpec, Resampling};
 use crate::metrics::arg_max;
 use crate::{Error, Result};
@@ -56,16 +56,43 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// [`Error::Tensor`] if the device fails, [`Error::Device`] if no thread can be started.
+    /// As [`Classifier::with_dtype`].
     pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
-        let (channels, classes) = (weights.input().channels(), weights.classes().len());
-        let network = weights.architecture().build(channels, classes, weights.var_builder(device))?;
+        Self::with_dtype(weights, device, DType::F32)
+    }
+
+    /// Puts the network of `weights` on `device`, where it computes in `dtype`: f32, f16, or, on GPUs, bf16.
+    ///
+    /// # Errors
+    ///
+    /// As [`Weights::network`]; [`Error::Device`] if no thread can be started.
+    pub fn with_dtype(weights: &Weights, device: &Device, dtype: DType) -> Result<Self> {
+        Self::around(weights.network(device, dtype)?.into(), weights.card())
+    }
+
+    /// A classifier around a network that is already built, of the architecture and for the classes and channels that `card`
+    /// names. With the network of [`Weights::trainable`] it follows the training.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Mismatch`] if the card names other channels or another number of classes, [`Error::Device`] if no thread can be
+    /// started.
+    pub fn around(network: Arc<dyn Network>, card: &Card) -> Result<Self> {
+        let (channels, classes) = (card.input.channels(), card.classes.len());
+        if (network.channels(), network.classes()) != (channels, classes) {
+            return Err(Error::Mismatch {
+                subject: "network and card".to_owned(),
+                left: format!("the network has {} channels and {} classes", network.channels(), network.classes()),
+                right: format!("the card has {channels} and {classes}"),
+            });
+        }
+        let on_cpu = network.device().is_cpu();
         Ok(Self {
-            network: network.into(),
-            classes: weights.classes().to_vec(),
-            input: weights.input().clone(),
-            parameters: weights.architecture().parameters(channels, classes)?,
-            lanes: if device.is_cpu() { Some(Arc::new(Lanes::new()?)) } else { None },
+            network,
+            classes: card.classes.clone(),
+            input: card.input.clone(),
+            parameters: card.architecture.parameters(channels, classes)?,
+            lanes: if on_cpu { Some(Arc::new(Lanes::new()?)) } else { None },
         })
     }
 

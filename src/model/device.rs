@@ -1,6 +1,6 @@
 //! Naming a device.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 
 use crate::{Error, Result};
 
@@ -28,4 +28,30 @@ pub fn device(name: &str) -> Result<Device> {
         .to_owned(),
         source: Some(source.into()),
     })
+}
+
+/// The number type called `name`: `f32`, `f16` or `bf16`.
+///
+/// # Errors
+///
+/// [`Error::Config`] for another name.
+pub fn dtype(name: &str) -> Result<DType> {
+    match name {
+        "f32" => Ok(DType::F32),
+        "f16" => Ok(DType::F16),
+        "bf16" => Ok(DType::BF16),
+        _ => Err(Error::config("dtype", "f32, f16 or bf16", name)),
+    }
+}
+
+/// Refuses a type that a network cannot be run in on `device`: candle has no matrix product of bf16 on the CPU.
+pub(super) fn check_dtype(device: &Device, dtype: DType) -> Result<()> {
+    let reason = match dtype {
+        DType::F32 | DType::F16 | DType::F64 => return Ok(()),
+        DType::BF16 if !device.is_cpu() => return Ok(()),
+        DType::BF16 => "bf16 is computed on GPUs only: take f32 or f16",
+        _ => "networks are run in f32, f16, bf16 or f64",
+    };
+    let requested = format!("{:?} in {dtype:?}", device.location());
+    Err(Error::Device { requested, reason: reason.to_owned(), source: None })
 }

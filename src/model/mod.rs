@@ -6,6 +6,7 @@
 
 mod adapt;
 mod architecture;
+mod checkpoint;
 mod classifier;
 mod densenet;
 mod device;
@@ -24,13 +25,14 @@ use candle_core::{DType, Device, Tensor};
 
 pub use adapt::Adapted;
 pub use architecture::Architecture;
+pub use checkpoint::{Checkpoint, Entry};
 pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
-pub use device::device;
+pub use device::{device, dtype};
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
-pub use weights::Weights;
+pub use weights::{Card, Weights, learned, save};
 pub use yolo::{StrongestBox, YoloDetector, YoloSize};
 
 use crate::imaging::ImageSpec;
@@ -61,41 +63,55 @@ pub trait Model: Debug + Send + Sync {
     /// Where the weights lie, and where the input must lie too.
     fn device(&self) -> &Device;
 
-    /// The points where the pass can be cut, in the order of the data; see [`Network::split_points`]. May be empty.
-    fn split_points(&self) -> &[String];
-
     /// Scores a batch `(n, channels, h, w)` f32 with `n >= 1`, prepared as [`Model::input`] says (see
     /// [`ImageSpec::prepare`]), in evaluation mode. Logits and latent are f32.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`](crate::Error::Argument) for a batch of another shape,
-    /// [`Error::Tensor`](crate::Error::Tensor) if the device fails.
-    fn forward(&self, xs: &Tensor) -> Result<Output> {
-        self.forward_t(xs, Mode::Eval)
-    }
+    /// [`Error::Argument`] for a batch of another shape, [`Error::Tensor`] if the device fails.
+    fn forward(&self, xs: &Tensor) -> Result<Output>;
 
-    /// The same in either mode, and with gradients where the weights or `xs` are variables.
+    /// The same in either mode, and with gradients where the weights or `xs` are variables. By default a model only
+    /// evaluates.
     ///
     /// # Errors
     ///
-    /// As [`Model::forward`].
-    fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output>;
+    /// As [`Model::forward`]; [`Error::Argument`] if the model cannot be trained.
+    fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output> {
+        match mode {
+            Mode::Eval => self.forward(xs),
+            Mode::Train { .. } => Err(Error::argument("Model::forward_t", "a model that can be trained", self.name())),
+        }
+    }
+
+    /// The points where the pass can be cut, in the order of the data; see [`Network::split_points`]. None by default.
+    fn split_points(&self) -> &[String] {
+        &[]
+    }
 
     /// What flows out of the stage `split`, in evaluation mode.
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`](crate::Error::Argument) for a name that is not among [`Model::split_points`]; otherwise as
-    /// [`Model::forward`].
-    fn forward_to(&self, split: &str, xs: &Tensor) -> Result<Tensor>;
+    /// [`Error::Argument`] for a name that is not among [`Model::split_points`]; otherwise as [`Model::forward`].
+    fn forward_to(&self, split: &str, xs: &Tensor) -> Result<Tensor> {
+        let _ = xs;
+        Err(no_such_split(self.name(), split))
+    }
 
     /// The rest of the pass from what [`Model::forward_to`] gave.
     ///
     /// # Errors
     ///
     /// As [`Model::forward_to`].
-    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output>;
+    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
+        let _ = features;
+        Err(no_such_split(self.name(), split))
+    }
+}
+
+fn no_such_split(model: &str, split: &str) -> Error {
+    Error::argument("split point", format!("none, since {model} has none"), split)
 }
 
 impl<M: Model + ?Sized> Model for Arc<M> {

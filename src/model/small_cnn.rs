@@ -1,5 +1,7 @@
 //! A small convolutional network for grey images: the plain baseline that the large networks are measured against.
 
+use std::ops::RangeInclusive;
+
 use candle_core::{D, Result as TensorResult, Tensor};
 use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, batch_norm, conv2d_no_bias, linear};
 
@@ -16,8 +18,8 @@ pub(in crate::model) const HEAD: &str = "classifier.";
 /// The input side that the network is meant for, in pixels.
 pub(in crate::model) const SIDE: usize = 224;
 
-/// Five halvings leave one pixel.
-pub(in crate::model) const MIN_SIDE: usize = 32;
+/// The sides that the network takes: five halvings of 32 pixels leave one.
+pub(in crate::model) const SIDES: RangeInclusive<usize> = 32..=usize::MAX;
 
 /// The channels after each block. The last is the width of the latent vector.
 const WIDTHS: [usize; 5] = [16, 32, 48, 64, 64];
@@ -47,7 +49,7 @@ pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> 
     let facts = Facts {
         name: NAME.to_owned(),
         channels,
-        sides: MIN_SIDE..=usize::MAX,
+        sides: SIDES,
         classes,
         latent_dim,
         dtype: vb.dtype(),

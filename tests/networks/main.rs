@@ -1,6 +1,7 @@
 //! The networks against their originals, on weights that a formula makes alike on both sides.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod densenet;
 mod formula;
 mod golden;
 mod small_cnn;

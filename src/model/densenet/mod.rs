@@ -20,9 +20,6 @@ use crate::{Error, Result};
 /// torchvision's batch normalisation epsilon.
 const EPS: f64 = 1e-5;
 
-/// The smallest input side: five halvings leave one pixel.
-const MIN_SIDE: usize = 32;
-
 /// A DenseNet with its classification head.
 ///
 /// # Shapes
@@ -52,6 +49,9 @@ pub struct DenseNet {
 }
 
 impl DenseNet {
+    /// From the smallest input side, of which five halvings leave one pixel.
+    pub(super) const SIDES: RangeInclusive<usize> = 32..=usize::MAX;
+
     /// Builds the network from `vb`, whose root holds `features.*` and `classifier.*`.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl Network for DenseNet {
     }
 
     fn sides(&self) -> RangeInclusive<usize> {
-        MIN_SIDE..=usize::MAX
+        Self::SIDES
     }
 
     fn classes(&self) -> usize {

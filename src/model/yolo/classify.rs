@@ -4,7 +4,7 @@ use candle_core::{D, Result as TensorResult, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
 
 use super::blocks::Conv;
-use super::{CLASSIFIER_NORM, STRIDE, Source, YoloSize, backbone};
+use super::{CLASSIFIER_NORM, SIDES, Source, YoloSize, backbone};
 use crate::model::Mode;
 use crate::model::staged::{Facts, Layer, Staged, Top, linear_by_row};
 
@@ -31,7 +31,7 @@ pub(in crate::model) fn new(size: YoloSize, channels: usize, classes: usize, vb:
     let facts = Facts {
         name: size.classifier().to_owned(),
         channels,
-        sides: STRIDE..=usize::MAX,
+        sides: SIDES,
         classes,
         latent_dim: LATENT,
         dtype: source.vb.dtype(),

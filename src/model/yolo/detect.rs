@@ -9,7 +9,7 @@ use candle_nn::{Conv2d, Conv2dConfig, Init, VarBuilder};
 use super::blocks::Conv;
 use super::neck::{self, Neck, unpack};
 use super::strongest::{StrongestBox, strongest_boxes};
-use super::{DETECTOR_NORM, STRIDE, Source, YoloSize, backbone};
+use super::{DETECTOR_NORM, SIDES, STRIDE, Source, YoloSize, backbone};
 use crate::model::staged::{Facts, Layer, Staged, Top};
 use crate::model::{Mode, Network, Output};
 use crate::nn::conv2d;
@@ -98,7 +98,7 @@ fn build(size: YoloSize, channels: usize, classes: usize, vb: VarBuilder) -> Ten
     let facts = Facts {
         name: size.detector().to_owned(),
         channels,
-        sides: STRIDE..=usize::MAX,
+        sides: SIDES,
         classes,
         latent_dim: widths.iter().sum(),
         dtype: source.vb.dtype(),

@@ -15,6 +15,8 @@ mod detect;
 mod neck;
 mod strongest;
 
+use std::ops::RangeInclusive;
+
 use candle_nn::{BatchNormConfig, VarBuilder};
 
 pub(in crate::model) use classify::new as classifier;
@@ -25,6 +27,9 @@ use crate::imaging::Resampling;
 
 /// Five halvings: from 32 pixels one is left.
 const STRIDE: usize = 32;
+
+/// The sides that the networks take; the detectors only multiples of [`STRIDE`].
+pub(in crate::model) const SIDES: RangeInclusive<usize> = STRIDE..=usize::MAX;
 
 /// What the names of the tensors that depend on the number of classes begin with, in a classifier.
 pub(in crate::model) const CLASSIFIER_HEAD: &str = "model.9.linear.";

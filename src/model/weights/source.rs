@@ -1,0 +1,150 @@
+//! Where each tensor of a network comes from, and handing it out while the network is built.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{CpuStorage, DType, Device, Result as TensorResult, Shape, Storage, Tensor, Var};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarMap};
+
+use super::fresh::fresh;
+use super::names::canonical;
+use crate::model::{Architecture, Checkpoint};
+
+/// Tensors whose values will not do; noted while a network is built.
+pub(super) type Problems = Arc<Mutex<Vec<String>>>;
+
+/// A file whose tensors have been matched with those of a network, or nothing but a seed.
+#[derive(Debug)]
+pub(super) struct Source {
+    checkpoint: Option<Checkpoint>,
+    /// From the network's names to the file's.
+    names: HashMap<String, String>,
+    /// For what is not in the file.
+    seed: u64,
+}
+
+impl Source {
+    /// Matches the tensors that the network expects with those of the file. With a seed, the head (or everything, without a
+    /// file) is left to be drawn. The error lists all that does not match.
+    pub(super) fn new(
+        checkpoint: Option<Checkpoint>,
+        architecture: Architecture,
+        expected: &[(String, Shape)],
+        seed: Option<u64>,
+    ) -> Result<Self, Vec<String>> {
+        let mut names = HashMap::new();
+        let mut problems = Vec::new();
+        let drawn = |name: &str| seed.is_some() && (checkpoint.is_none() || name.starts_with(architecture.head()));
+        for name in checkpoint.iter().flat_map(Checkpoint::names) {
+            let Some(own) = canonical(architecture, name) else { continue };
+            if drawn(&own) {
+                continue;
+            }
+            if let Some(other) = names.insert(own, name.to_owned()) {
+                problems.push(format!("both {other} and {name}"));
+            }
+        }
+        let mut unclaimed: HashMap<&str, &str> =
+            names.iter().map(|(own, name)| (own.as_str(), name.as_str())).collect();
+        for (own, shape) in expected.iter().filter(|(own, _)| !drawn(own)) {
+            let entry = unclaimed.remove(own.as_str()).and_then(|name| checkpoint.as_ref()?.entry(name));
+            match entry {
+                None => problems.push(format!("no {own}")),
+                Some(entry) if entry.shape() != shape.dims() => {
+                    problems.push(format!("{own} of shape {:?} instead of {:?}", entry.shape(), shape.dims()));
+                }
+                Some(entry) if !entry.dtype().is_float() => {
+                    problems.push(format!("{own} of type {:?}", entry.dtype()));
+                }
+                Some(_) => {}
+            }
+        }
+        let mut extra: Vec<_> = unclaimed.into_values().map(|name| format!("{name}, which it does not have")).collect();
+        extra.sort();
+        problems.extend(extra);
+        if problems.is_empty() { Ok(Self { checkpoint, names, seed: seed.unwrap_or_default() }) } else { Err(problems) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.checkpoint.as_ref().map_or_else(|| Path::new("<random>"), Checkpoint::path)
+    }
+
+    /// Hands out the tensors under the network's names.
+    pub(super) fn reader(self: &Arc<Self>, problems: Problems) -> Reader {
+        Reader { source: Arc::clone(self), problems, variables: None }
+    }
+}
+
+pub(super) struct Reader {
+    source: Arc<Source>,
+    problems: Problems,
+    variables: Option<VarMap>,
+}
+
+impl Reader {
+    /// Makes variables of the tensors, and keeps them in `variables`.
+    pub(super) fn into_variables(self, variables: VarMap) -> Self {
+        Self { variables: Some(variables), ..self }
+    }
+
+    fn read(&self, shape: &Shape, name: &str, init: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+        let source = &self.source;
+        let (Some(checkpoint), Some(stored)) = (&source.checkpoint, source.names.get(name)) else {
+            return fresh(source.seed, name, shape, init, dtype, device);
+        };
+        let tensor = checkpoint.tensor(stored, dtype, &Device::Cpu).map_err(candle_core::Error::wrap)?;
+        if let Some(problem) = fault(name, &tensor) {
+            self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
+        }
+        tensor.to_device(device)
+    }
+}
+
+impl SimpleBackend for Reader {
+    fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+        let tensor = self.read(&shape, name, init, dtype, device)?;
+        if tensor.shape() != &shape {
+            return Err(candle_core::Error::UnexpectedShape {
+                msg: name.to_owned(),
+                expected: shape,
+                got: tensor.shape().clone(),
+            });
+        }
+        let Some(variables) = &self.variables else { return Ok(tensor) };
+        let variable = Var::from_tensor(&tensor)?;
+        let tensor = variable.as_tensor().clone();
+        variables.data().lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), variable);
+        Ok(tensor)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> TensorResult<Tensor> {
+        Err(candle_core::Error::CannotFindTensor { path: name.to_owned() })
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.source.checkpoint.is_none() || self.source.names.contains_key(name)
+    }
+}
+
+/// What is wrong with the values of a tensor on the CPU.
+fn fault(name: &str, tensor: &Tensor) -> Option<String> {
+    let (storage, _) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { return None };
+    let (finite, least) = match storage {
+        CpuStorage::F32(values) => (values.iter().all(|x| x.is_finite()), least(values, |x| f64::from(*x))),
+        CpuStorage::F64(values) => (values.iter().all(|x| x.is_finite()), least(values, |x| *x)),
+        CpuStorage::F16(values) => (values.iter().all(|x| x.is_finite()), least(values, |x| x.to_f64())),
+        CpuStorage::BF16(values) => (values.iter().all(|x| x.is_finite()), least(values, |x| x.to_f64())),
+        _ => return Some(format!("{name} of type {:?}", tensor.dtype())),
+    };
+    if !finite {
+        return Some(format!("{name} with values that are not finite"));
+    }
+    (name.ends_with("running_var") && least < 0.0).then(|| format!("{name} with {least}"))
+}
+
+fn least<T>(values: &[T], widen: impl Fn(&T) -> f64) -> f64 {
+    values.iter().map(widen).fold(f64::INFINITY, f64::min)
+}
