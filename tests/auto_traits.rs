@@ -12,6 +12,7 @@ use leap_binder::contract::{
     Argument, Code, Dataset, ElementInstance, Metadata, MetricResult, NodeConnection, SampleId, Subset, Violation,
     Visualization,
 };
+use leap_binder::model::YoloDetector;
 use leap_binder::{Binder, Error};
 
 const fn shared<T: Send + Sync>() {}
@@ -48,6 +49,8 @@ const _: () = {
     owned::<Payload>();
     owned::<RawResult>();
     owned::<Setup>();
+
+    owned::<YoloDetector>();
 
     owned::<IntegrationReport>();
     owned::<ModelCall>();

@@ -9,7 +9,8 @@ use candle_core::{DType, Device, Result as TensorResult, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
-use super::{DenseNet, DenseNetConfig, Network};
+use super::staged::Staged;
+use super::{DenseNet, DenseNetConfig, Network, YoloDetector, YoloSize, small_cnn, yolo};
 use crate::imaging::{ChannelOrder, Colours, ImageSpec, Normalisation, Resampling};
 use crate::{Error, Result};
 
@@ -25,11 +26,34 @@ pub enum Architecture {
     DenseNet169,
     /// torchvision's `densenet201`.
     DenseNet201,
+    /// `small_cnn`: five blocks of convolution 3x3, batch normalisation, ReLU and max-pool, 83,731 parameters with one channel
+    /// and three classes. It has no released weights.
+    SmallCnn,
+    /// Ultralytics' `yolov8n-cls` to `yolov8x-cls`.
+    YoloClassifier(YoloSize),
+    /// Ultralytics' `yolov8n` to `yolov8x`, scored by the strongest box; see [`YoloDetector`].
+    YoloDetector(YoloSize),
 }
 
 impl Architecture {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::DenseNet121, Self::DenseNet161, Self::DenseNet169, Self::DenseNet201];
+    pub const ALL: &[Self] = &[
+        Self::DenseNet121,
+        Self::DenseNet161,
+        Self::DenseNet169,
+        Self::DenseNet201,
+        Self::SmallCnn,
+        Self::YoloClassifier(YoloSize::N),
+        Self::YoloClassifier(YoloSize::S),
+        Self::YoloClassifier(YoloSize::M),
+        Self::YoloClassifier(YoloSize::L),
+        Self::YoloClassifier(YoloSize::X),
+        Self::YoloDetector(YoloSize::N),
+        Self::YoloDetector(YoloSize::S),
+        Self::YoloDetector(YoloSize::M),
+        Self::YoloDetector(YoloSize::L),
+        Self::YoloDetector(YoloSize::X),
+    ];
 
     /// The name in weights files and on command lines.
     pub fn name(self) -> &'static str {
@@ -38,6 +62,9 @@ impl Architecture {
             Self::DenseNet161 => "densenet161",
             Self::DenseNet169 => "densenet169",
             Self::DenseNet201 => "densenet201",
+            Self::SmallCnn => small_cnn::NAME,
+            Self::YoloClassifier(size) => size.classifier(),
+            Self::YoloDetector(size) => size.detector(),
         }
     }
 
@@ -58,13 +85,19 @@ impl Architecture {
             let found = format!("{channels} channels and {classes} classes");
             return Err(Error::argument("Architecture::build", "1 or 3 channels and at least one class", found));
         }
-        let densenet = |config| DenseNet::new(&DenseNetConfig { channels, ..config }, classes, vb);
-        Ok(match self {
-            Self::DenseNet121 => Box::new(densenet(DenseNetConfig::densenet121())?),
-            Self::DenseNet161 => Box::new(densenet(DenseNetConfig::densenet161())?),
-            Self::DenseNet169 => Box::new(densenet(DenseNetConfig::densenet169())?),
-            Self::DenseNet201 => Box::new(densenet(DenseNetConfig::densenet201())?),
-        })
+        let boxed = |staged: TensorResult<Staged>| {
+            Ok(Box::new(staged.map_err(Error::tensor(self.name()))?) as Box<dyn Network>)
+        };
+        let densenet = match self {
+            Self::DenseNet121 => DenseNetConfig::densenet121(),
+            Self::DenseNet161 => DenseNetConfig::densenet161(),
+            Self::DenseNet169 => DenseNetConfig::densenet169(),
+            Self::DenseNet201 => DenseNetConfig::densenet201(),
+            Self::SmallCnn => return boxed(small_cnn::new(channels, classes, vb)),
+            Self::YoloClassifier(size) => return boxed(yolo::classifier(size, channels, classes, vb)),
+            Self::YoloDetector(size) => return Ok(Box::new(YoloDetector::new(size, channels, classes, vb)?)),
+        };
+        Ok(Box::new(DenseNet::new(&DenseNetConfig { channels, ..densenet }, classes, vb)?))
     }
 
     /// What the names of the classification head's tensors begin with: the tensors that another number of classes needs
@@ -72,30 +105,47 @@ impl Architecture {
     pub fn head(self) -> &'static str {
         match self {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => "classifier.",
+            Self::SmallCnn => small_cnn::HEAD,
+            Self::YoloClassifier(_) => yolo::CLASSIFIER_HEAD,
+            Self::YoloDetector(_) => yolo::DETECTOR_HEAD,
         }
     }
 
     /// How the original's released weights want their images, squashed to the network's size.
+    ///
+    /// Ultralytics keeps an image's proportions: for a classifier the shorter side becomes 224 and the middle is cut out,
+    /// for a detector the longer side becomes 640 and level 114 fills the rest. The small CNN is meant for one grey channel.
     pub fn input(self) -> ImageSpec {
         let (side, normalisation, resampling) = match self {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => {
                 (224, Normalisation::IMAGENET, Resampling::PilBilinear)
             }
+            Self::SmallCnn => (small_cnn::SIDE, Normalisation::UnitRange, Resampling::PilBilinear),
+            Self::YoloClassifier(_) => {
+                let (side, resampling) = yolo::CLASSIFIER_INPUT;
+                (side, Normalisation::UnitRange, resampling)
+            }
+            Self::YoloDetector(_) => {
+                let (side, resampling) = yolo::DETECTOR_INPUT;
+                (side, Normalisation::UnitRange, resampling)
+            }
         };
         ImageSpec {
             width: side,
             height: side,
-            colours: Colours::Rgb,
+            colours: if self == Self::SmallCnn { Colours::Grey } else { Colours::Rgb },
             channel_order: ChannelOrder::Rgb,
             normalisation,
             resampling: Some(resampling),
         }
     }
 
-    /// The input sides, in pixels, that the network takes.
+    /// The input sides, in pixels, that the network takes; a YOLOv8 detector only multiples of 32 among them.
     pub fn sides(self) -> RangeInclusive<usize> {
         match self {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => DenseNet::SIDES,
+            Self::SmallCnn => small_cnn::SIDES,
+            Self::YoloClassifier(_) | Self::YoloDetector(_) => yolo::SIDES,
         }
     }
 

@@ -15,8 +15,10 @@ pub mod download;
 mod lanes;
 mod leap;
 mod network;
+mod small_cnn;
 mod staged;
 mod weights;
+mod yolo;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ pub use device::{device, dtype};
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::{Card, Weights, learned, save};
+pub use yolo::{StrongestBox, YoloDetector, YoloSize};
 
 use crate::imaging::ImageSpec;
 use crate::{Error, Result};

@@ -4,8 +4,10 @@ use std::fmt::Debug;
 use std::ops::{Range, RangeInclusive};
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use candle_nn::Linear;
 
 use super::{Mode, Network, Output};
+use crate::nn::pointwise;
 use crate::{Error, Result};
 
 /// A part of a network: one tensor in, one out.
@@ -93,5 +95,14 @@ impl Network for Staged {
         let latent = self.top.latent(features, mode).map_err(Error::tensor("latent"))?;
         let logits = self.top.logits(features, &latent, mode).map_err(Error::tensor("logits"))?;
         Ok(Output { logits, latent })
+    }
+}
+
+/// `linear` on each row of `xs` `(n, in)` by itself: `(n, out)`. The number of rows changes no bit; see [`pointwise`].
+pub(super) fn linear_by_row(linear: &Linear, xs: &Tensor) -> TensorResult<Tensor> {
+    let ys = pointwise(linear.weight(), &xs.unsqueeze(2)?)?.squeeze(2)?;
+    match linear.bias() {
+        Some(bias) => ys.broadcast_add(bias),
+        None => Ok(ys),
     }
 }

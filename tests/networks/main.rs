@@ -4,3 +4,5 @@
 mod densenet;
 mod formula;
 mod golden;
+mod small_cnn;
+mod yolo;
