@@ -4,10 +4,14 @@
 //! On the CPU candle shares large element-wise operations out to a pool of spinning threads, one caller at a time. Images
 //! that are scored side by side would wait for each other there, so these kernels stay on their caller's thread.
 
+mod activation;
 mod conv3x3;
+mod depthwise;
 mod norm_relu;
 
+pub(crate) use activation::{gelu, relu, silu};
 pub(crate) use conv3x3::conv3x3;
+pub(crate) use depthwise::depthwise;
 pub(crate) use norm_relu::norm_relu;
 
 use candle_core::{CpuStorage, Layout, Result};
