@@ -401,7 +401,7 @@ fn a_model_of_the_crate_in_an_integration_test() {
     let spec = ImageSpec {
         width: 2,
         height: 2,
-        grey: false,
+        colours: Colours::Rgb,
         channel_order: ChannelOrder::Rgb,
         normalisation: Normalisation::UnitRange,
         resampling: None,

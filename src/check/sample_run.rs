@@ -106,7 +106,7 @@ impl<'a> SampleRun<'a> {
         let encode = || {
             let encoder = &self.registry.inputs[index];
             let xs = guarded(title, || (encoder.encode)(sample, self.place()))?;
-            let declared = encoder.image.as_ref().map(|spec| [spec.height, spec.width, ImageSpec::CHANNELS]);
+            let declared = encoder.image.as_ref().map(ImageSpec::shape);
             let known = self.references.and_then(|references| references.inputs[index].as_deref());
             self.verified(title, xs, declared.as_ref().map(|shape| &shape[..]), known)
         };

@@ -4,7 +4,6 @@ use serde::Serialize;
 use super::Plan;
 use crate::binder::{EncodedSample, guarded};
 use crate::contract::{Code, DataState, SampleId, Violation};
-use crate::imaging::ImageSpec;
 
 /// A sample, or a function on a sample, that failed in an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,8 +49,7 @@ impl Plan<'_> {
 
     fn fits_model(&self, xs: &Tensor) -> Result<(), Violation> {
         let encoder = &self.binder.inputs[self.input];
-        let (height, width, channels) = (self.given.height, self.given.width, ImageSpec::CHANNELS);
-        let wanted = [height, width, channels];
+        let wanted = self.given.shape();
         if xs.dims() == wanted && xs.dtype() == DType::F32 {
             return Ok(());
         }

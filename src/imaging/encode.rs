@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Image;
+use super::{Colours, Image, ImageSpec};
 
 /// The order of the three channels in a network's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,11 +68,42 @@ impl Image {
         }
         values
     }
+
+    /// The image as the input that `spec` describes, but for its size: grey or in colours, channels last, in the value range.
+    ///
+    /// *Shape*: `(height, width, channels)` f32, flattened row by row. Bit-exact.
+    pub fn encode_as(&self, spec: &ImageSpec) -> Vec<f32> {
+        let image = if spec.colours.is_grey() { self.to_grey() } else { self.to_rgb() };
+        let values = image.encode(spec.channel_order, spec.normalisation);
+        match spec.colours {
+            Colours::Rgb | Colours::GreyReplicated => values,
+            Colours::Grey => values.into_iter().step_by(3).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_grey_channel_is_the_first_of_three() {
+        let image = Image::rgb(2, 1, vec![0, 128, 255, 9, 9, 9]).unwrap();
+        for channel_order in [ChannelOrder::Rgb, ChannelOrder::Bgr] {
+            let spec = |colours| ImageSpec {
+                width: 2,
+                height: 1,
+                colours,
+                channel_order,
+                normalisation: Normalisation::IMAGENET,
+                resampling: None,
+            };
+            let three = image.encode_as(&spec(Colours::GreyReplicated));
+            assert_eq!(three, image.to_grey().encode(channel_order, Normalisation::IMAGENET));
+            assert_eq!(image.encode_as(&spec(Colours::Grey)), [three[0], three[3]]);
+            assert_eq!(image.encode_as(&spec(Colours::Rgb)), image.encode(channel_order, Normalisation::IMAGENET));
+        }
+    }
 
     #[test]
     fn mean_and_std_follow_their_channel() {

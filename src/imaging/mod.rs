@@ -32,7 +32,7 @@ pub use encode::{ChannelOrder, Normalisation};
 pub use image::Image;
 pub use resample::{Resampling, resize_f32};
 pub use signature::sniff_file;
-pub use spec::{Fit, ImageSpec};
+pub use spec::{Colours, Fit, ImageSpec};
 pub use statistics::{GreyMode, GreyStatistics};
 
 use crate::{BoxError, Error};

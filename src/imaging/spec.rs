@@ -11,10 +11,36 @@ use crate::{Error, Result};
 /// The one scale that weights files may name: bytes become `[0, 1]`.
 const SCALE: &str = "1/255";
 
-/// How an image input is prepared: size, colours, value range, kernel. Three channels always.
+/// What the channels of an image input are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Colours {
+    /// Three channels in the [`ChannelOrder`].
+    Rgb,
+    /// Three channels that are copies of one grey channel.
+    GreyReplicated,
+    /// One grey channel.
+    Grey,
+}
+
+impl Colours {
+    /// 1 or 3.
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Rgb | Self::GreyReplicated => 3,
+            Self::Grey => 1,
+        }
+    }
+
+    /// Whether there is no colour in it.
+    pub const fn is_grey(self) -> bool {
+        !matches!(self, Self::Rgb)
+    }
+}
+
+/// How an image input is prepared: size, colours, value range, kernel.
 ///
-/// In JSON (the key `input` of a weights file) `channels` and `scale` are always 3 and `"1/255"`; `mean` and `std` are
-/// there or not together. The rest is optional: `grey_replicated` is false, `channel_order` is `"rgb"`, `resampling` is
+/// In JSON (the key `input` of a weights file) `channels` is 3 or, for one grey channel, 1, and `scale` always `"1/255"`; `mean` and
+/// `std` are there or not together. The rest is optional: `grey_replicated` is false, `channel_order` is `"rgb"`, `resampling` is
 /// not known. `width` and `height` may stand for `side`. Unknown keys are refused, since they may change the input.
 ///
 /// ```
@@ -31,9 +57,10 @@ pub struct ImageSpec {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Whether the three channels are copies of one grey channel.
-    pub grey: bool,
-    /// What the three channels are. When `grey` is set it only says where each mean and standard deviation goes.
+    /// What the channels are.
+    pub colours: Colours,
+    /// The order of three channels. Of grey it only says where each mean and standard deviation goes; a single channel
+    /// takes the first.
     pub channel_order: ChannelOrder,
     /// The value range.
     pub normalisation: Normalisation,
@@ -51,13 +78,15 @@ pub enum Fit {
 }
 
 impl ImageSpec {
-    /// Every input has three channels.
-    pub const CHANNELS: usize = 3;
+    /// 1 or 3.
+    pub const fn channels(&self) -> usize {
+        self.colours.channels()
+    }
 
     /// Whether a model that wants `self` takes input prepared as `given`.
     ///
-    /// Sizes must be equal. A model trained on replicated grey takes no colours. The channel order must be the same
-    /// unless the input is grey. A model that standardises takes input in `[0, 1]` or input that is standardised with
+    /// Sizes must be equal. A model trained on grey takes no colours; one grey channel and three copies of it stand for each
+    /// other. The channel order must be the same unless the input is grey. A model that standardises takes input in `[0, 1]` or input that is standardised with
     /// its own numbers; one that does not takes `[0, 1]` only. Kernels are compared if both are known.
     /// [`crate::model::Adapted`] converts what is refused here.
     ///
@@ -66,7 +95,7 @@ impl ImageSpec {
     /// [`Error::Mismatch`] with both preparations in full.
     pub fn accepts(&self, given: &ImageSpec) -> Result<Fit> {
         let same_order = self.channel_order == given.channel_order;
-        let colours = given.grey || (!self.grey && same_order);
+        let colours = given.colours.is_grey() || (!self.colours.is_grey() && same_order);
         let kernels = match (self.resampling, given.resampling) {
             (Some(wanted), Some(given)) => wanted == given,
             _ => true,
@@ -74,8 +103,11 @@ impl ImageSpec {
         let fit = match (self.normalisation, given.normalisation) {
             (Normalisation::UnitRange, Normalisation::UnitRange) => Some(Fit::Ready),
             (Normalisation::MeanStd { .. }, Normalisation::UnitRange) => Some(Fit::Standardise),
-            // Each channel has numbers of its own, so the order matters even for replicated grey.
-            (wanted, given) => (wanted == given && same_order).then_some(Fit::Ready),
+            // Each channel has numbers of its own, so the order matters even for replicated grey, and one channel cannot
+            // stand for three.
+            (wanted, range) => {
+                (wanted == range && same_order && given.channels() >= self.channels()).then_some(Fit::Ready)
+            }
         };
         let subject = if (self.width, self.height) != (given.width, given.height) {
             "image sizes"
@@ -95,8 +127,9 @@ impl ImageSpec {
         })
     }
 
-    /// Makes a batch `(n, 3, h, w)` for a model that wants `self` from `values` `(n, h, w, 3)` f32 prepared as `given`:
-    /// moves it to `device`, puts the channels first and standardises if that is still to be done.
+    /// Makes a batch `(n, channels, h, w)` for a model that wants `self` from `values` `(n, h, w, channels of given)` f32 prepared as
+    /// `given`: moves it to `device`, puts the channels first, makes one grey channel three or three one, and standardises if
+    /// that is still to be done.
     ///
     /// # Errors
     ///
@@ -105,16 +138,24 @@ impl ImageSpec {
     pub fn prepare(&self, given: &ImageSpec, values: &Tensor, device: &Device) -> Result<Tensor> {
         let fit = self.accepts(given)?;
         match values.dims() {
-            [_, h, w, Self::CHANNELS] if (*h, *w) == (given.height, given.width) && values.dtype() == DType::F32 => {}
+            [_, h, w, c] if [*h, *w, *c] == given.shape() && values.dtype() == DType::F32 => {}
             dims => {
                 return Err(Error::argument(
                     "ImageSpec::prepare",
-                    format!("values (n, {}, {}, {}) of type F32", given.height, given.width, Self::CHANNELS),
+                    format!("values (n, {}, {}, {}) of type F32", given.height, given.width, given.channels()),
                     format!("{dims:?} of type {:?}", values.dtype()),
                 ));
             }
         }
-        let channels_first = || values.to_device(device)?.permute((0, 3, 1, 2))?.contiguous();
+        let channels_first = || {
+            let xs = values.to_device(device)?.permute((0, 3, 1, 2))?;
+            let (n, _, h, w) = xs.dims4()?;
+            match (given.channels(), self.channels()) {
+                (3, 1) => xs.narrow(1, 0, 1)?.contiguous(),
+                (1, 3) => xs.broadcast_as((n, 3, h, w))?.contiguous(),
+                _ => xs.contiguous(),
+            }
+        };
         let xs = channels_first().map_err(Error::tensor("input"))?;
         match fit {
             Fit::Ready => Ok(xs),
@@ -122,12 +163,18 @@ impl ImageSpec {
         }
     }
 
-    /// The number of images in a batch `(n, 3, height, width)`, or [`Error::Argument`].
+    /// `[height, width, channels]`: what an image input encoder gives.
+    pub(crate) const fn shape(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels()]
+    }
+
+    /// The number of images in a batch `(n, channels, height, width)`, or [`Error::Argument`].
     pub(crate) fn check_batch(&self, function: &'static str, xs: &Tensor) -> Result<usize> {
         match *xs.dims() {
-            [n, Self::CHANNELS, h, w] if n > 0 && (w, h) == (self.width, self.height) => Ok(n),
+            [n, c, h, w] if n > 0 && [h, w, c] == self.shape() => Ok(n),
             _ => {
-                let expected = format!("a batch (n, 3, {}, {}) with n >= 1", self.height, self.width);
+                let [h, w, c] = self.shape();
+                let expected = format!("a batch (n, {c}, {h}, {w}) with n >= 1");
                 Err(Error::argument(function, expected, format!("{:?}", xs.dims())))
             }
         }
@@ -143,7 +190,8 @@ impl ImageSpec {
     }
 
     fn standardise(&self, xs: &Tensor) -> candle_core::Result<Tensor> {
-        let per_channel = |values: [f32; 3]| Tensor::from_slice(&values, (1, 3, 1, 1), xs.device());
+        let channels = self.channels();
+        let per_channel = |values: [f32; 3]| Tensor::from_slice(&values[..channels], (1, channels, 1, 1), xs.device());
         let (mean, std) = self.mean_std();
         xs.broadcast_sub(&per_channel(mean)?)?.broadcast_div(&per_channel(std)?)
     }
@@ -151,10 +199,11 @@ impl ImageSpec {
 
 impl fmt::Display for ImageSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colours = match (self.grey, self.channel_order) {
-            (true, _) => "grey x3",
-            (false, ChannelOrder::Rgb) => "rgb",
-            (false, ChannelOrder::Bgr) => "bgr",
+        let colours = match (self.colours, self.channel_order) {
+            (Colours::Grey, _) => "grey",
+            (Colours::GreyReplicated, _) => "grey x3",
+            (Colours::Rgb, ChannelOrder::Rgb) => "rgb",
+            (Colours::Rgb, ChannelOrder::Bgr) => "bgr",
         };
         write!(f, "{}x{} {colours}, unit range", self.width, self.height)?;
         if let Normalisation::MeanStd { mean, std } = &self.normalisation {
@@ -203,9 +252,13 @@ impl TryFrom<Json> for ImageSpec {
         if width == 0 || height == 0 {
             return Err(format!("expected a size above zero, found {width}x{height}"));
         }
-        if json.channels != Self::CHANNELS {
-            return Err(format!("expected 3 channels, found {}", json.channels));
-        }
+        let colours = match (json.channels, json.grey_replicated) {
+            (3, false) => Colours::Rgb,
+            (3, true) => Colours::GreyReplicated,
+            (1, false) => Colours::Grey,
+            (1, true) => return Err("expected 3 channels for replicated grey, found 1".to_owned()),
+            (channels, _) => return Err(format!("expected 1 or 3 channels, found {channels}")),
+        };
         if json.scale != SCALE {
             return Err(format!("expected the scale {SCALE}, found {}", json.scale));
         }
@@ -218,7 +271,7 @@ impl TryFrom<Json> for ImageSpec {
         Ok(Self {
             width,
             height,
-            grey: json.grey_replicated,
+            colours,
             channel_order: json.channel_order.unwrap_or(ChannelOrder::Rgb),
             normalisation,
             resampling: json.resampling,
@@ -237,8 +290,8 @@ impl From<ImageSpec> for Json {
             side: square.then_some(spec.width),
             width: (!square).then_some(spec.width),
             height: (!square).then_some(spec.height),
-            channels: ImageSpec::CHANNELS,
-            grey_replicated: spec.grey,
+            channels: spec.channels(),
+            grey_replicated: spec.colours == Colours::GreyReplicated,
             channel_order: (spec.channel_order != ChannelOrder::Rgb).then_some(spec.channel_order),
             scale: SCALE.to_owned(),
             mean,

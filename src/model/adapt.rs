@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{Model, Output};
+use super::{Mode, Model, Output};
 use crate::imaging::{ChannelOrder, ImageSpec, Normalisation, Resampling, resize_f32};
 use crate::{Error, Result};
 
@@ -15,13 +15,14 @@ const LUMA: [f32; 3] = [0.299, 0.587, 0.114];
 ///
 /// 1. a standardisation of the given input is undone: `x * std + mean`;
 /// 2. the channels are put in the model's order;
-/// 3. colours become replicated grey, `0.299 R + 0.587 G + 0.114 B`, if the model wants grey and the input is not;
+/// 3. colours become grey, `0.299 R + 0.587 G + 0.114 B`, if the model wants grey and the input is not; one grey channel becomes
+///    three or three one;
 /// 4. the image is resampled to the model's size with the kernel given to [`Adapted::new`];
 /// 5. the model's own standardisation is applied.
 ///
 /// Resampling loses what it loses: an image shrunk before it was given cannot regain its detail, and one that was
 /// resampled with another kernel is not resampled anew from the original. Scores are therefore near, not equal to,
-/// those of input prepared for the model. Classes are never adapted.
+/// those of input prepared for the model. Classes are never adapted. No gradient flows to the given input.
 #[derive(Debug, Clone)]
 pub struct Adapted<M> {
     model: M,
@@ -42,29 +43,48 @@ impl<M: Model> Adapted<M> {
     }
 
     /// One image, channels last, from the given preparation to the model's size and colours in the unit range.
-    fn convert(&self, mut values: Vec<f32>) -> Result<Vec<f32>> {
+    fn convert(&self, values: &[f32]) -> Result<Vec<f32>> {
         let (given, wanted) = (&self.given, self.model.input());
         let (mean, std) = given.mean_std();
-        let grey = wanted.grey && !given.grey;
-        for pixel in values.chunks_exact_mut(ImageSpec::CHANNELS) {
-            for ((value, std), mean) in pixel.iter_mut().zip(std).zip(mean) {
-                *value = *value * std + mean;
-            }
+        let mut converted = Vec::with_capacity(given.width * given.height * wanted.channels());
+        for pixel in values.chunks_exact(given.channels()) {
+            // Red, green, blue; one grey channel stands for all three.
+            let mut rgb: [f32; 3] = std::array::from_fn(|i| {
+                let i = if pixel.len() == 1 { 0 } else { i };
+                pixel[i] * std[i] + mean[i]
+            });
             if given.channel_order == ChannelOrder::Bgr {
-                pixel.reverse();
+                rgb.reverse();
             }
-            if grey {
-                pixel.fill(pixel.iter().zip(LUMA).map(|(value, weight)| value * weight).sum());
+            if wanted.colours.is_grey() && !given.colours.is_grey() {
+                rgb = [rgb.iter().zip(LUMA).map(|(value, weight)| value * weight).sum(); 3];
             }
             if wanted.channel_order == ChannelOrder::Bgr {
-                pixel.reverse();
+                rgb.reverse();
             }
+            converted.extend_from_slice(&rgb[..wanted.channels()]);
         }
         if (given.width, given.height) == (wanted.width, wanted.height) {
-            return Ok(values);
+            return Ok(converted);
         }
         let (width, height) = (wanted.width, wanted.height);
-        resize_f32(&values, given.width, given.height, ImageSpec::CHANNELS, width, height, self.resampling)
+        resize_f32(&converted, given.width, given.height, wanted.channels(), width, height, self.resampling)
+    }
+
+    /// A batch prepared as given, prepared as the model wants it.
+    fn adapt(&self, xs: &Tensor) -> Result<Tensor> {
+        let n = self.given.check_batch("Adapted", xs)?;
+        let image = |i: usize| xs.get(i)?.permute((1, 2, 0))?.flatten_all()?.to_vec1::<f32>();
+        let mut values = Vec::new();
+        for i in 0..n {
+            values.extend(self.convert(&image(i).map_err(Error::tensor("adapt"))?)?);
+        }
+        let wanted = self.model.input();
+        let [height, width, channels] = wanted.shape();
+        let values = Tensor::from_vec(values, (n, height, width, channels), &Device::Cpu);
+        let values = values.map_err(Error::tensor("adapt"))?;
+        let converted = ImageSpec { normalisation: Normalisation::UnitRange, resampling: None, ..wanted.clone() };
+        wanted.prepare(&converted, &values, self.device())
     }
 }
 
@@ -86,21 +106,31 @@ impl<M: Model> Model for Adapted<M> {
         self.model.latent_dim()
     }
 
+    fn parameters(&self) -> usize {
+        self.model.parameters()
+    }
+
     fn device(&self) -> &Device {
         self.model.device()
     }
 
+    fn split_points(&self) -> &[String] {
+        self.model.split_points()
+    }
+
     fn forward(&self, xs: &Tensor) -> Result<Output> {
-        let n = self.given.check_batch("Adapted::forward", xs)?;
-        let image = |i: usize| xs.get(i)?.permute((1, 2, 0))?.flatten_all()?.to_vec1::<f32>();
-        let mut values = Vec::new();
-        for i in 0..n {
-            values.extend(self.convert(image(i).map_err(Error::tensor("adapt"))?)?);
-        }
-        let wanted = self.model.input();
-        let shape = (n, wanted.height, wanted.width, ImageSpec::CHANNELS);
-        let values = Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::tensor("adapt"))?;
-        let converted = ImageSpec { normalisation: Normalisation::UnitRange, resampling: None, ..wanted.clone() };
-        self.model.forward(&wanted.prepare(&converted, &values, self.device())?)
+        self.model.forward(&self.adapt(xs)?)
+    }
+
+    fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output> {
+        self.model.forward_t(&self.adapt(xs)?, mode)
+    }
+
+    fn forward_to(&self, split: &str, xs: &Tensor) -> Result<Tensor> {
+        self.model.forward_to(split, &self.adapt(xs)?)
+    }
+
+    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
+        self.model.forward_from(split, features)
     }
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::lanes::Lanes;
-use super::{DenseNet, Model, Output, Weights};
+use super::{Mode, Model, Network, Output, Weights};
 use crate::imaging::{self, Image, ImageSpec, Resampling};
 use crate::metrics::arg_max;
 use crate::{Error, Result};
@@ -21,12 +21,10 @@ use crate::{Error, Result};
 /// On CUDA the results agree within rounding.
 #[derive(Debug, Clone)]
 pub struct Classifier {
-    name: String,
+    network: Arc<dyn Network>,
     classes: Vec<String>,
     input: ImageSpec,
-    latent_dim: usize,
-    device: Device,
-    network: DenseNet,
+    parameters: usize,
     /// Threads to score images side by side on the CPU; shared by clones.
     lanes: Option<Arc<Lanes>>,
 }
@@ -54,20 +52,19 @@ impl Classifier {
         Self::new(&Weights::open(weights)?, device)
     }
 
-    /// Puts the network of `weights` on `device`.
+    /// Puts the network of `weights` on `device`, in f32.
     ///
     /// # Errors
     ///
     /// [`Error::Tensor`] if the device fails, [`Error::Device`] if no thread can be started.
     pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
-        let network = DenseNet::new(weights.config(), weights.classes().len(), weights.var_builder(device))?;
+        let (channels, classes) = (weights.input().channels(), weights.classes().len());
+        let network = weights.architecture().build(channels, classes, weights.var_builder(device))?;
         Ok(Self {
-            name: weights.architecture().to_owned(),
+            network: network.into(),
             classes: weights.classes().to_vec(),
             input: weights.input().clone(),
-            latent_dim: weights.config().latent_dim(),
-            device: device.clone(),
-            network,
+            parameters: weights.architecture().parameters(channels, classes)?,
             lanes: if device.is_cpu() { Some(Arc::new(Lanes::new()?)) } else { None },
         })
     }
@@ -119,19 +116,18 @@ impl Classifier {
         Ok(logits.iter().zip(latent).map(|(logits, latent)| self.classification(logits, latent)).collect())
     }
 
-    /// The batch `(n, 3, h, w)` that [`Model::forward`] takes, made of images of any sizes.
+    /// The batch `(n, channels, h, w)` that [`Model::forward`] takes, made of images of any sizes.
     fn batch(&self, images: &[Image]) -> Result<Tensor> {
         let values = images.par_iter().map(|image| self.encode(image)).collect::<Result<Vec<_>>>()?.concat();
-        let shape = (images.len(), self.input.height, self.input.width, ImageSpec::CHANNELS);
-        let values = Tensor::from_vec(values, shape, &Device::Cpu).map_err(Error::tensor("input"))?;
-        self.input.prepare(&self.input, &values, &self.device)
+        let [height, width, channels] = self.input.shape();
+        let values = Tensor::from_vec(values, (images.len(), height, width, channels), &Device::Cpu);
+        self.input.prepare(&self.input, &values.map_err(Error::tensor("input"))?, self.device())
     }
 
     fn encode(&self, image: &Image) -> Result<Vec<f32>> {
-        let image = if self.input.grey { image.to_grey() } else { image.to_rgb() };
+        let image = if self.input.colours.is_grey() { image.to_grey() } else { image.to_rgb() };
         let kernel = self.input.resampling.unwrap_or(Resampling::PilBilinear);
-        let image = image.resize(self.input.width, self.input.height, kernel)?;
-        Ok(image.encode(self.input.channel_order, self.input.normalisation))
+        Ok(image.resize(self.input.width, self.input.height, kernel)?.encode_as(&self.input))
     }
 
     fn classification(&self, logits: &[f32], latent: Vec<f32>) -> Classification {
@@ -142,16 +138,9 @@ impl Classifier {
     }
 }
 
-impl Classifier {
-    fn pass(&self, xs: &Tensor) -> Result<Output> {
-        let (logits, latent) = self.network.forward_with_latent(xs)?;
-        Ok(Output { logits, latent })
-    }
-}
-
 impl Model for Classifier {
     fn name(&self) -> &str {
-        &self.name
+        self.network.name()
     }
 
     fn classes(&self) -> &[String] {
@@ -163,25 +152,56 @@ impl Model for Classifier {
     }
 
     fn latent_dim(&self) -> usize {
-        self.latent_dim
+        self.network.latent_dim()
+    }
+
+    fn parameters(&self) -> usize {
+        self.parameters
     }
 
     fn device(&self) -> &Device {
-        &self.device
+        self.network.device()
+    }
+
+    fn split_points(&self) -> &[String] {
+        self.network.split_points()
     }
 
     /// On the CPU the images of a batch are scored side by side, one a thread.
     fn forward(&self, xs: &Tensor) -> Result<Output> {
         let n = self.input.check_batch("Model::forward", xs)?;
         let Some(lanes) = self.lanes.as_ref().filter(|_| n > 1) else {
-            return self.pass(xs);
+            return self.forward_t(xs, Mode::Eval);
         };
-        let rows = lanes.map(n, |i| self.pass(&xs.narrow(0, i, 1).map_err(Error::tensor("input"))?));
+        let image = |i| xs.narrow(0, i, 1).map_err(Error::tensor("input"));
+        let rows = lanes.map(n, |i| self.forward_t(&image(i)?, Mode::Eval));
         let rows = rows.into_iter().collect::<Result<Vec<_>>>()?;
         let stack = |part: fn(&Output) -> &Tensor| {
             Tensor::cat(&rows.iter().map(part).collect::<Vec<_>>(), 0).map_err(Error::tensor("output"))
         };
         Ok(Output { logits: stack(|row| &row.logits)?, latent: stack(|row| &row.latent)? })
+    }
+
+    /// The whole batch in one pass, on all threads.
+    fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output> {
+        self.input.check_batch("Model::forward_t", xs)?;
+        self.network.forward_t(&self.typed(xs)?, mode)?.to_f32()
+    }
+
+    fn forward_to(&self, split: &str, xs: &Tensor) -> Result<Tensor> {
+        self.input.check_batch("Model::forward_to", xs)?;
+        self.network.forward_to(split, &self.typed(xs)?)
+    }
+
+    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
+        self.network.forward_from(split, features)?.to_f32()
+    }
+}
+
+impl Classifier {
+    /// The batch in the network's type.
+    fn typed(&self, xs: &Tensor) -> Result<Tensor> {
+        xs.to_dtype(self.network.dtype()).map_err(Error::tensor("input"))
     }
 }
 

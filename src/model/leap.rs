@@ -7,7 +7,7 @@ use crate::{Error, Result};
 
 /// A [`Model`] as an integration test runs it: images in, probabilities out.
 ///
-/// The input is called `image` and takes what an image input encoder gives, `(n, height, width, 3)` f32, prepared as
+/// The input is called `image` and takes what an image input encoder gives, `(n, height, width, channels)` f32, prepared as
 /// `given` says; the one output is `(n, classes)` f32 after a softmax in f64, as [`crate::evaluate::evaluate`] computes it.
 ///
 /// *Determinism*: as the model's.
@@ -35,7 +35,7 @@ impl<M: Model> AsLeapModel<M> {
 
 impl<M: Model> LeapModel for AsLeapModel<M> {
     fn inputs(&self) -> Vec<ModelInput> {
-        let shape = [None, Some(self.given.height), Some(self.given.width), Some(ImageSpec::CHANNELS)];
+        let shape = [None, Some(self.given.height), Some(self.given.width), Some(self.given.channels())];
         vec![ModelInput::new("image", shape)]
     }
 

@@ -5,6 +5,7 @@
 //! prepared, and [`ImageSpec::prepare`] is the one way from channel-last values to a batch.
 
 mod adapt;
+mod architecture;
 mod classifier;
 mod densenet;
 mod device;
@@ -13,13 +14,16 @@ mod leap;
 mod network;
 mod staged;
 mod weights;
+#[cfg(feature = "zoo")]
+mod zoo;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 pub use adapt::Adapted;
+pub use architecture::Architecture;
 pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
@@ -28,15 +32,15 @@ pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::Weights;
 
-use crate::Result;
 use crate::imaging::ImageSpec;
+use crate::{Error, Result};
 
-/// A network that classifies images.
+/// A network with its classes and its way of preparing images.
 ///
 /// # Contract
 ///
-/// Row `i` of the output belongs to image `i` of the batch and does not depend on the other images. `classes` has one
-/// name for each logit, in order. A wrapper that changes what goes in must change `input` with it.
+/// Row `i` of the output belongs to image `i` of the batch and, but for [`Mode::Train`], does not depend on the other
+/// images. `classes` has one name for each logit, in order. A wrapper that changes what goes in must change `input` with it.
 pub trait Model: Debug + Send + Sync {
     /// The architecture's name, for example `densenet201`.
     fn name(&self) -> &str;
@@ -50,17 +54,47 @@ pub trait Model: Debug + Send + Sync {
     /// The width of the latent vector.
     fn latent_dim(&self) -> usize;
 
+    /// The number of learned values.
+    fn parameters(&self) -> usize;
+
     /// Where the weights lie, and where the input must lie too.
     fn device(&self) -> &Device;
 
-    /// Scores a batch `(n, 3, h, w)` f32 with `n >= 1`, prepared as [`Model::input`] says (see
-    /// [`ImageSpec::prepare`]).
+    /// The points where the pass can be cut, in the order of the data; see [`Network::split_points`]. May be empty.
+    fn split_points(&self) -> &[String];
+
+    /// Scores a batch `(n, channels, h, w)` f32 with `n >= 1`, prepared as [`Model::input`] says (see
+    /// [`ImageSpec::prepare`]), in evaluation mode. Logits and latent are f32.
     ///
     /// # Errors
     ///
     /// [`Error::Argument`](crate::Error::Argument) for a batch of another shape,
     /// [`Error::Tensor`](crate::Error::Tensor) if the device fails.
-    fn forward(&self, xs: &Tensor) -> Result<Output>;
+    fn forward(&self, xs: &Tensor) -> Result<Output> {
+        self.forward_t(xs, Mode::Eval)
+    }
+
+    /// The same in either mode, and with gradients where the weights or `xs` are variables.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward`].
+    fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output>;
+
+    /// What flows out of the stage `split`, in evaluation mode.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`](crate::Error::Argument) for a name that is not among [`Model::split_points`]; otherwise as
+    /// [`Model::forward`].
+    fn forward_to(&self, split: &str, xs: &Tensor) -> Result<Tensor>;
+
+    /// The rest of the pass from what [`Model::forward_to`] gave.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward_to`].
+    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output>;
 }
 
 impl<M: Model + ?Sized> Model for Arc<M> {
@@ -80,20 +114,48 @@ impl<M: Model + ?Sized> Model for Arc<M> {
         (**self).latent_dim()
     }
 
+    fn parameters(&self) -> usize {
+        (**self).parameters()
+    }
+
     fn device(&self) -> &Device {
         (**self).device()
+    }
+
+    fn split_points(&self) -> &[String] {
+        (**self).split_points()
     }
 
     fn forward(&self, xs: &Tensor) -> Result<Output> {
         (**self).forward(xs)
     }
+
+    fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output> {
+        (**self).forward_t(xs, mode)
+    }
+
+    fn forward_to(&self, split: &str, xs: &Tensor) -> Result<Tensor> {
+        (**self).forward_to(split, xs)
+    }
+
+    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
+        (**self).forward_from(split, features)
+    }
 }
 
-/// What a [`Model`] says of a batch of `n` images.
+/// What a [`Model`] or [`Network`] says of a batch of `n` images.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// `(n, classes)`: before softmax.
     pub logits: Tensor,
     /// `(n, latent_dim)`: the input of the classification head.
     pub latent: Tensor,
+}
+
+impl Output {
+    /// Both as f32.
+    fn to_f32(&self) -> Result<Self> {
+        let widened = |xs: &Tensor| xs.to_dtype(DType::F32).map_err(Error::tensor("output"));
+        Ok(Self { logits: widened(&self.logits)?, latent: widened(&self.latent)? })
+    }
 }

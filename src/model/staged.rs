@@ -4,7 +4,6 @@ use std::fmt::Debug;
 use std::ops::{Range, RangeInclusive};
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
-use candle_nn::{Linear, Module};
 
 use super::{Mode, Network, Output};
 use crate::{Error, Result};

@@ -12,8 +12,7 @@ use candle_nn::var_builder::SimpleBackend;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
 
-use super::densenet::MIN_SIDE;
-use super::{DenseNet, DenseNetConfig};
+use super::Architecture;
 use crate::imaging::ImageSpec;
 use crate::{BoxError, Error, Result};
 
@@ -22,14 +21,13 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// A weights file that was read, checked and brought to f32.
 ///
-/// The metadata must hold `architecture` (see [`DenseNetConfig::by_name`]), `classes` (a JSON list of names in the order
+/// The metadata must hold `architecture` (see [`Architecture::by_name`]), `classes` (a JSON list of names in the order
 /// of the head's rows) and `input` (an [`ImageSpec`] in JSON). Whatever else it holds is [`Weights::provenance`].
 /// Tensors may be stored as f16, bf16, f32 or f64; those that the architecture does not name are ignored.
 #[derive(Clone)]
 pub struct Weights {
     path: PathBuf,
-    architecture: String,
-    config: DenseNetConfig,
+    architecture: Architecture,
     classes: Vec<String>,
     input: ImageSpec,
     provenance: BTreeMap<String, String>,
@@ -79,22 +77,23 @@ impl Weights {
         let architecture = take("architecture")?;
         let classes = parse_classes(path, &take("classes")?)?;
         let input: ImageSpec = parse(path, "input", &take("input")?)?;
-        if input.width.min(input.height) < MIN_SIDE {
-            return Err(wrong(path, format!("an input of {MIN_SIDE} pixels or more a side"), input.to_string(), None));
-        }
-        let config = DenseNetConfig::by_name(&architecture).ok_or_else(|| {
-            wrong(path, "the architecture densenet121, densenet161, densenet169 or densenet201", &architecture, None)
-        })?;
+        let architecture = Architecture::by_name(&architecture)
+            .ok_or_else(|| wrong(path, "a known architecture", &architecture, None))?;
         let audit = Audit { file, tensors: Mutex::default(), problems: Mutex::default() };
         let vb = VarBuilder::from_backend(Box::new(&audit), DType::F32, Device::Cpu);
-        DenseNet::new(&config, classes.len(), vb)?;
+        let network = architecture.build(input.channels(), classes.len(), vb)?;
+        let sides = network.sides();
+        if !sides.contains(&input.width) || !sides.contains(&input.height) {
+            return Err(wrong(path, format!("an input with sides of {sides:?}"), input.to_string(), None));
+        }
+        drop(network);
         let problems = audit.problems.into_inner().unwrap_or_else(PoisonError::into_inner);
         if !problems.is_empty() {
             let expected = format!("{architecture} with {} classes ({})", classes.len(), classes.join(", "));
             return Err(wrong(path, expected, problems.join("; "), None));
         }
         let tensors = audit.tensors.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Self { path: path.to_owned(), architecture, config, classes, input, provenance: metadata, tensors })
+        Ok(Self { path: path.to_owned(), architecture, classes, input, provenance: metadata, tensors })
     }
 
     /// The file.
@@ -102,14 +101,9 @@ impl Weights {
         &self.path
     }
 
-    /// The network's name, for example `densenet201`.
-    pub fn architecture(&self) -> &str {
-        &self.architecture
-    }
-
-    /// The network's shape.
-    pub fn config(&self) -> &DenseNetConfig {
-        &self.config
+    /// The network.
+    pub fn architecture(&self) -> Architecture {
+        self.architecture
     }
 
     /// The classes in the order of the logits. At least one, all different.

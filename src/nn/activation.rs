@@ -1,14 +1,7 @@
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::batch_stats::is_plain;
 use super::values;
-
-/// `max(0, x)`. The gradient at 0 is 0, as in PyTorch; candle's is 1. NaN stays NaN.
-pub(crate) fn relu(xs: &Tensor) -> Result<Tensor> {
-    if is_plain(xs) {
-        return xs.contiguous()?.apply_op1(Activation::Relu);
-    }
-    xs.le(0f64)?.where_cond(&xs.zeros_like()?, xs)
-}
 
 /// `x / (1 + exp(-x))` (Elfwing et al., arXiv:1702.03118), also called swish.
 pub(crate) fn silu(xs: &Tensor) -> Result<Tensor> {
@@ -26,13 +19,8 @@ pub(crate) fn gelu(xs: &Tensor) -> Result<Tensor> {
     xs.gelu_erf()
 }
 
-fn is_plain(xs: &Tensor) -> bool {
-    xs.device().is_cpu() && xs.dtype() == DType::F32
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Activation {
-    Relu,
     Silu,
     Gelu,
 }
@@ -45,7 +33,6 @@ impl CustomOp1 for Activation {
     fn cpu_fwd(&self, xs: &CpuStorage, at: &Layout) -> Result<(CpuStorage, Shape)> {
         let xs = values(xs, at, CustomOp1::name(self))?;
         let result = match self {
-            Self::Relu => xs.iter().map(|&x| if x < 0.0 { 0.0 } else { x }).collect(),
             Self::Silu => xs.iter().map(|&x| x * sigmoid(x)).collect(),
             Self::Gelu => xs.iter().map(|&x| x * normal_cdf(x)).collect(),
         };
@@ -69,7 +56,6 @@ impl CustomOp2 for Slope {
         let (xs, grad) = (values(xs, at, self.name())?, values(grad, grad_at, self.name())?);
         let pairs = xs.iter().zip(grad);
         let result = match self.0 {
-            Activation::Relu => pairs.map(|(&x, &grad)| if x > 0.0 { grad } else { 0.0 }).collect(),
             Activation::Silu => pairs
                 .map(|(&x, &grad)| {
                     let s = sigmoid(x);
@@ -146,11 +132,6 @@ mod tests {
             a.into_iter().zip(b).map(relative).fold(0.0, f64::max)
         };
         let slope = |ys: &Tensor| ys.sum_all().unwrap().backward().unwrap().get(&xs).unwrap().clone();
-        // candle's own gradient at 0 is 1.
-        let relu_slope = xs.gt(0f32).unwrap().to_dtype(DType::F32).unwrap();
-        let ours = relu(&xs).unwrap();
-        assert_eq!(far(&ours, &xs.relu().unwrap()), 0.0);
-        assert_eq!(far(&slope(&ours), &relu_slope), 0.0);
         for (ours, theirs) in
             [(silu(&xs).unwrap(), xs.silu().unwrap()), (gelu(&xs).unwrap(), xs.gelu_erf().unwrap())]
         {
@@ -162,7 +143,7 @@ mod tests {
     #[test]
     fn nan_stays_nan() {
         let xs = Tensor::new(&[f32::NAN], &Device::Cpu).unwrap();
-        for ys in [relu(&xs), silu(&xs), gelu(&xs)] {
+        for ys in [silu(&xs), gelu(&xs)] {
             assert!(ys.unwrap().to_vec1::<f32>().unwrap()[0].is_nan());
         }
     }

@@ -1,23 +1,23 @@
-use candle_core::{CpuStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
-use candle_nn::{Conv2d, Module};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
+use super::batch_stats::is_plain;
 use super::values;
 
 /// Taps of the kernel.
 const TAPS: usize = 9;
 
-/// A 3x3 convolution with stride 1, padded by one, without bias: `(n, c, h, w)` to `(n, out, h, w)`.
+/// A 3x3 convolution with `weight` `(out, c, 3, 3)`, stride 1, padded by one, without bias: `(n, c, h, w)` to `(n, out, h, w)`.
 ///
 /// On the CPU the image, padded, is one long row, and the nine taps of all output channels are the rows of one matrix. One
 /// product gives each tap's share at each place; the result is the sum of nine shares, each read at its tap's distance.
 /// candle's own convolution copies every 3x3 patch first. Differentiable in `xs` and in the weight.
-pub(crate) fn conv3x3(conv: &Conv2d, xs: &Tensor) -> Result<Tensor> {
-    if !xs.device().is_cpu() || xs.dtype() != DType::F32 {
-        return conv.forward(xs);
+pub(crate) fn conv3x3(weight: &Tensor, xs: &Tensor) -> Result<Tensor> {
+    if !is_plain(xs) {
+        return xs.conv2d(weight, 1, 1, 1, 1);
     }
     let (n, in_channels, height, width) = xs.dims4()?;
-    let rows = TAPS * conv.weight().dim(0)?;
-    let taps = conv.weight().permute((2, 3, 0, 1))?.reshape((rows, in_channels))?;
+    let rows = TAPS * weight.dim(0)?;
+    let taps = weight.permute((2, 3, 0, 1))?.reshape((rows, in_channels))?;
     let padded = xs.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.flatten_from(2)?;
     let shares = taps.broadcast_as((n, rows, in_channels))?.matmul(&padded)?;
     shares.apply_op1(SumOfTaps { height, width })
@@ -79,7 +79,6 @@ impl CustomOp1 for SumOfTaps {
 #[cfg(test)]
 mod tests {
     use candle_core::{Device, Var};
-    use candle_nn::Conv2dConfig;
 
     use super::*;
 
@@ -91,10 +90,8 @@ mod tests {
             let random = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, device).unwrap();
             let xs = Var::from_tensor(&random(&[n, in_channels, h, w])).unwrap();
             let weight = Var::from_tensor(&random(&[out_channels, in_channels, 3, 3])).unwrap();
-            let config = Conv2dConfig { padding: 1, ..Default::default() };
-            let conv = Conv2d::new(weight.as_tensor().clone(), None, config);
-            let ours = conv3x3(&conv, xs.as_tensor()).unwrap();
-            let theirs = conv.forward(xs.as_tensor()).unwrap();
+            let ours = conv3x3(&weight, &xs).unwrap();
+            let theirs = xs.conv2d(&weight, 1, 1, 1, 1).unwrap();
             let far = |a: &Tensor, b: &Tensor| -> f32 {
                 (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
             };

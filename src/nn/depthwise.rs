@@ -1,6 +1,7 @@
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use candle_nn::{Conv2d, Module};
 
+use super::batch_stats::is_plain;
 use super::values;
 
 /// A depthwise convolution: one `k x k` kernel for each channel, `(n, c, h, w)` to `(n, c, h', w')`, with the
@@ -12,8 +13,7 @@ use super::values;
 pub(crate) fn depthwise(conv: &Conv2d, xs: &Tensor) -> Result<Tensor> {
     let config = conv.config();
     let (out_channels, in_group, height, width) = conv.weight().dims4()?;
-    let ours = xs.device().is_cpu()
-        && xs.dtype() == DType::F32
+    let ours = is_plain(xs)
         && (in_group, height, config.dilation) == (1, width, 1)
         && (out_channels, config.groups) == (xs.dim(1)?, out_channels);
     if !ours {
@@ -244,7 +244,7 @@ impl CustomOp2 for WeightGradient {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
     use candle_nn::Conv2dConfig;
 
     use super::*;

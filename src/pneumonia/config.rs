@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::imaging::{ChannelOrder, GreyMode, ImageSpec, Normalisation, Resampling};
+use crate::imaging::{ChannelOrder, Colours, GreyMode, ImageSpec, Normalisation, Resampling};
 use crate::{Error, Result};
 
 /// Which classes the ground truth distinguishes.
@@ -79,7 +79,7 @@ impl Config {
         ImageSpec {
             width: self.side,
             height: self.side,
-            grey: self.grey,
+            colours: if self.grey { Colours::GreyReplicated } else { Colours::Rgb },
             channel_order: self.channel_order,
             normalisation: self.normalisation,
             resampling: Some(self.resampling),

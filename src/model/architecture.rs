@@ -1,0 +1,153 @@
+//! The networks by name, with what each needs to be built and to be fed.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Mutex;
+
+use candle_core::{DType, Device, Result as TensorResult, Shape, Tensor};
+use candle_nn::var_builder::SimpleBackend;
+use candle_nn::{Init, VarBuilder};
+
+use super::{DenseNet, DenseNetConfig, Network};
+use crate::imaging::{ChannelOrder, Colours, ImageSpec, Normalisation, Resampling};
+use crate::{Error, Result};
+
+/// A network of the catalogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Architecture {
+    /// torchvision's `densenet121`.
+    DenseNet121,
+    /// torchvision's `densenet161`.
+    DenseNet161,
+    /// torchvision's `densenet169`.
+    DenseNet169,
+    /// torchvision's `densenet201`.
+    DenseNet201,
+}
+
+impl Architecture {
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::DenseNet121, Self::DenseNet161, Self::DenseNet169, Self::DenseNet201];
+
+    /// The name in weights files and on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DenseNet121 => "densenet121",
+            Self::DenseNet161 => "densenet161",
+            Self::DenseNet169 => "densenet169",
+            Self::DenseNet201 => "densenet201",
+        }
+    }
+
+    /// The network called `name`.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|architecture| architecture.name() == name)
+    }
+
+    /// Builds the network for input of `channels` (1 or 3) and with `classes` logits from the tensors of `vb`, which go by the
+    /// original's names. The tensors decide type, device and whether there are gradients.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] for another number of channels or no class, [`Error::Tensor`] if a tensor is missing or has another
+    /// shape.
+    pub fn build(self, channels: usize, classes: usize, vb: VarBuilder) -> Result<Box<dyn Network>> {
+        if !matches!(channels, 1 | 3) || classes == 0 {
+            let found = format!("{channels} channels and {classes} classes");
+            return Err(Error::argument("Architecture::build", "1 or 3 channels and at least one class", found));
+        }
+        let densenet = |config| DenseNet::new(&DenseNetConfig { channels, ..config }, classes, vb);
+        Ok(match self {
+            Self::DenseNet121 => Box::new(densenet(DenseNetConfig::densenet121())?),
+            Self::DenseNet161 => Box::new(densenet(DenseNetConfig::densenet161())?),
+            Self::DenseNet169 => Box::new(densenet(DenseNetConfig::densenet169())?),
+            Self::DenseNet201 => Box::new(densenet(DenseNetConfig::densenet201())?),
+        })
+    }
+
+    /// What the names of the classification head's tensors begin with: the tensors that another number of classes needs
+    /// anew.
+    pub fn head(self) -> &'static str {
+        match self {
+            Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => "classifier.",
+        }
+    }
+
+    /// How the original's released weights want their images, squashed to the network's size.
+    pub fn input(self) -> ImageSpec {
+        let (side, normalisation, resampling) = match self {
+            Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => {
+                (224, Normalisation::IMAGENET, Resampling::PilBilinear)
+            }
+        };
+        ImageSpec {
+            width: side,
+            height: side,
+            colours: Colours::Rgb,
+            channel_order: ChannelOrder::Rgb,
+            normalisation,
+            resampling: Some(resampling),
+        }
+    }
+
+    /// Names and shapes of the tensors that the network is built from, in the order in which it asks for them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Architecture::build`] for `channels` and `classes`.
+    pub fn tensors(self, channels: usize, classes: usize) -> Result<Vec<(String, Shape)>> {
+        let list = Mutex::default();
+        self.build(channels, classes, VarBuilder::from_backend(Box::new(Lister(&list)), DType::F32, Device::Cpu))?;
+        Ok(list.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// The number of learned values: all but the running statistics of batch normalisations.
+    ///
+    /// # Errors
+    ///
+    /// As [`Architecture::tensors`].
+    pub fn parameters(self, channels: usize, classes: usize) -> Result<usize> {
+        let tensors = self.tensors(channels, classes)?;
+        Ok(tensors.iter().filter(|(name, _)| !is_statistic(name)).map(|(_, shape)| shape.elem_count()).sum())
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Architecture {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let all = || Self::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        Self::by_name(name).ok_or_else(|| Error::config("architecture", all(), name))
+    }
+}
+
+/// Whether a tensor holds running statistics, which are counted and not learned.
+pub(super) fn is_statistic(name: &str) -> bool {
+    name.ends_with(".running_mean") || name.ends_with(".running_var")
+}
+
+/// Notes what a network asks for, and hands out one zero in that shape.
+struct Lister<'a>(&'a Mutex<Vec<(String, Shape)>>);
+
+impl SimpleBackend for Lister<'_> {
+    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+        let mut list = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        list.push((name.to_owned(), shape.clone()));
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> TensorResult<Tensor> {
+        Err(candle_core::Error::CannotFindTensor { path: name.to_owned() })
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
+}

@@ -1,0 +1,70 @@
+use candle_core::{Result, Tensor};
+use candle_nn::{Conv2d, Module};
+
+use super::conv3x3::conv3x3;
+
+/// The convolution `conv` of `xs` `(n, c, h, w)`, in the way that is fastest on the CPU. Differentiable.
+pub(crate) fn conv2d(conv: &Conv2d, xs: &Tensor) -> Result<Tensor> {
+    let config = conv.config();
+    let (_, _, kernel_h, kernel_w) = conv.weight().dims4()?;
+    let plain = config.stride == 1 && config.dilation == 1 && config.groups == 1;
+    let without_bias = match (plain, config.padding, kernel_h, kernel_w) {
+        (true, 0, 1, 1) => {
+            let (n, _, h, w) = xs.dims4()?;
+            pointwise(&conv.weight().flatten_from(1)?, &xs.flatten_from(2)?)?.reshape((n, (), h, w))?
+        }
+        (true, 1, 3, 3) => conv3x3(conv.weight(), xs)?,
+        _ => return conv.forward(xs),
+    };
+    match conv.bias() {
+        Some(bias) => without_bias.broadcast_add(&bias.reshape((1, (), 1, 1))?),
+        None => Ok(without_bias),
+    }
+}
+
+/// `weight` `(out, in)` times each of the `n` matrices of `xs` `(n, in, pixels)`, one by one: a 1x1 convolution in about 0.6
+/// of the time of candle's. In one product of the whole batch the order of the sums, and so the last bits, would depend
+/// on the number of images.
+pub(crate) fn pointwise(weight: &Tensor, xs: &Tensor) -> Result<Tensor> {
+    let (out_channels, in_channels) = weight.dims2()?;
+    weight.broadcast_as((xs.dim(0)?, out_channels, in_channels))?.matmul(xs)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Var};
+    use candle_nn::Conv2dConfig;
+
+    use super::*;
+
+    #[test]
+    fn every_way_equals_candles_convolution_with_gradients() {
+        let config = |padding, stride, groups| Conv2dConfig { padding, stride, groups, ..Default::default() };
+        for (kernel, config, biased) in [
+            (1, config(0, 1, 1), true),
+            (1, config(0, 1, 1), false),
+            (3, config(1, 1, 1), true),
+            (3, config(1, 2, 1), true),
+            (3, config(0, 1, 1), false),
+            (1, config(0, 2, 1), false),
+            (3, config(1, 1, 2), true),
+        ] {
+            let random = |shape: &[usize]| Tensor::randn(0f32, 1.0, shape, &Device::Cpu).unwrap();
+            let variable = |shape: &[usize]| Var::from_tensor(&random(shape)).unwrap();
+            let (xs, weight, bias) =
+                (variable(&[2, 4, 6, 5]), variable(&[8, 4 / config.groups, kernel, kernel]), variable(&[8]));
+            let conv = Conv2d::new(weight.as_tensor().clone(), biased.then(|| bias.as_tensor().clone()), config);
+            let (ours, theirs) = (conv2d(&conv, &xs).unwrap(), conv.forward(&xs).unwrap());
+            let far = |a: &Tensor, b: &Tensor| -> f32 {
+                (a - b).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+            };
+            assert!(far(&ours, &theirs) < 1e-4, "{kernel} {config:?}");
+            let weights = random(ours.dims());
+            let gradients = |ys: &Tensor| (ys * &weights).unwrap().sum_all().unwrap().backward().unwrap();
+            let (ours, theirs) = (gradients(&ours), gradients(&theirs));
+            for var in [&xs, &weight, &bias].into_iter().take(if biased { 3 } else { 2 }) {
+                assert!(far(ours.get(var).unwrap(), theirs.get(var).unwrap()) < 1e-3, "{kernel} {config:?}");
+            }
+        }
+    }
+}
