@@ -8,6 +8,8 @@ use candle_core::{DType, Device, Result as TensorResult, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
+#[cfg(feature = "zoo")]
+use super::Zoo;
 use super::{DenseNet, DenseNetConfig, Network};
 use crate::imaging::{ChannelOrder, Colours, ImageSpec, Normalisation, Resampling};
 use crate::{Error, Result};
@@ -24,11 +26,49 @@ pub enum Architecture {
     DenseNet169,
     /// torchvision's `densenet201`.
     DenseNet201,
+    /// One of timm's networks.
+    #[cfg(feature = "zoo")]
+    Zoo(Zoo),
 }
 
 impl Architecture {
     /// All of them.
-    pub const ALL: &[Self] = &[Self::DenseNet121, Self::DenseNet161, Self::DenseNet169, Self::DenseNet201];
+    pub const ALL: &[Self] = &[
+        Self::DenseNet121,
+        Self::DenseNet161,
+        Self::DenseNet169,
+        Self::DenseNet201,
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::ResNet18),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::ResNet34),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::ResNet50),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::ResNet101),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::Vgg16),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::EfficientNetB0),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::EfficientNetB1),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::EfficientNetB2),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::EfficientNetB3),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::EfficientNetB4),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::MobileNetV4Small),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::MobileNetV4Medium),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::MobileNetV4Large),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::ConvNextTiny),
+        #[cfg(feature = "zoo")]
+        Self::Zoo(Zoo::VitBase16),
+    ];
 
     /// The name in weights files and on command lines.
     pub fn name(self) -> &'static str {
@@ -37,6 +77,8 @@ impl Architecture {
             Self::DenseNet161 => "densenet161",
             Self::DenseNet169 => "densenet169",
             Self::DenseNet201 => "densenet201",
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => zoo.name(),
         }
     }
 
@@ -57,12 +99,14 @@ impl Architecture {
             let found = format!("{channels} channels and {classes} classes");
             return Err(Error::argument("Architecture::build", "1 or 3 channels and at least one class", found));
         }
-        let densenet = |config| DenseNet::new(&DenseNetConfig { channels, ..config }, classes, vb);
+        let densenet = |config| DenseNet::new(&DenseNetConfig { channels, ..config }, classes, vb.clone());
         Ok(match self {
             Self::DenseNet121 => Box::new(densenet(DenseNetConfig::densenet121())?),
             Self::DenseNet161 => Box::new(densenet(DenseNetConfig::densenet161())?),
             Self::DenseNet169 => Box::new(densenet(DenseNetConfig::densenet169())?),
             Self::DenseNet201 => Box::new(densenet(DenseNetConfig::densenet201())?),
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => Box::new(zoo.build(channels, classes, vb.clone()).map_err(Error::tensor(zoo.name()))?),
         })
     }
 
@@ -71,6 +115,8 @@ impl Architecture {
     pub fn head(self) -> &'static str {
         match self {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => "classifier.",
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => zoo.head(),
         }
     }
 
@@ -80,6 +126,8 @@ impl Architecture {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => {
                 (224, Normalisation::IMAGENET, Resampling::PilBilinear)
             }
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => (zoo.side(), zoo.normalisation(), zoo.resampling()),
         };
         ImageSpec {
             width: side,

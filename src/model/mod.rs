@@ -31,6 +31,8 @@ pub use device::device;
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::Weights;
+#[cfg(feature = "zoo")]
+pub use zoo::Zoo;
 
 use crate::imaging::ImageSpec;
 use crate::{Error, Result};

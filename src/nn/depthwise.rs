@@ -124,6 +124,7 @@ fn add_scaled(sums: &mut [f32], xs: &[f32], factor: f32) {
 
 /// The scalar product, in eight running sums.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let b = &b[..a.len()];
     let mut sums = [0f32; 8];
     let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
     let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(a, b)| a * b).sum();

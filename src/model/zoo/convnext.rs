@@ -7,7 +7,7 @@ use super::super::Mode;
 use super::super::staged::{Layer, Staged};
 use super::blocks::{Chain, Dense, DropPath, Head, Pool, Shape, convolve};
 use super::columns::{LayerNorm, Mlp, Patches, along_features};
-use super::{Kind, facts};
+use super::{Zoo, facts};
 
 /// Blocks and width of each stage.
 const STAGES: [(usize, usize); 4] = [(3, 96), (3, 192), (9, 384), (3, 768)];
@@ -17,7 +17,7 @@ const DROP_PATH: f64 = 0.1;
 const GAMMA: f64 = 1e-6;
 
 /// The network's stages: `stem`, `stages.0` to `stages.3`.
-pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+pub(super) fn new(zoo: Zoo, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
     let (_, mut inputs) = STAGES[0];
     let stem = Stem {
         patches: Patches::new(channels, inputs, 4, vb.pp("stem").pp("0"))?,
@@ -50,7 +50,7 @@ pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> 
         dropout: 0.0,
         last: Dense::new(inputs, classes, head.pp("fc"))?,
     };
-    Ok(Staged::new(facts(Kind::ConvNextTiny, channels, classes, inputs, &vb), stages, Box::new(head)))
+    Ok(Staged::new(facts(zoo, channels, classes, inputs, &vb), stages, Box::new(head)))
 }
 
 #[derive(Debug)]

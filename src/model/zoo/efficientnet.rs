@@ -6,11 +6,11 @@ use candle_nn::VarBuilder;
 
 use super::super::staged::{Layer, Staged};
 use super::blocks::{Activation, Chain, ConvNorm, Dense, DropPath, Head, Pool, Residual, Shape, SqueezeExcite};
-use super::{Kind, facts};
+use super::{Zoo, facts};
 
 /// How far the network is scaled up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::model) enum Scale {
+pub(super) enum Scale {
     B0,
     B1,
     B2,
@@ -56,7 +56,7 @@ impl Scale {
 }
 
 /// The network's stages: `bn1` (the stem), `blocks.0` to `blocks.6`, `bn2`.
-pub(in crate::model) fn new(scale: Scale, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+pub(super) fn new(zoo: Zoo, scale: Scale, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
     let stem = Shape::new(channels, scale.width(32), 3, 2);
     let stem = ConvNorm::new(stem, Activation::Silu, vb.pp("conv_stem"), vb.pp("bn1"))?;
     let mut stages: Vec<(String, Box<dyn Layer>)> = vec![("bn1".into(), Box::new(stem))];
@@ -88,7 +88,7 @@ pub(in crate::model) fn new(scale: Scale, channels: usize, classes: usize, vb: V
         dropout: scale.factors().2,
         last: Dense::new(width, classes, vb.pp("classifier"))?,
     };
-    Ok(Staged::new(facts(Kind::EfficientNet(scale), channels, classes, width, &vb), stages, Box::new(head)))
+    Ok(Staged::new(facts(zoo, channels, classes, width, &vb), stages, Box::new(head)))
 }
 
 /// Widen with 1x1 (unless the expansion is one), depthwise convolution, squeeze and excitation, narrow with 1x1.

@@ -7,11 +7,11 @@ use candle_nn::VarBuilder;
 use super::super::Mode;
 use super::super::staged::{Layer, Staged};
 use super::blocks::{Activation, Chain, ConvNorm, Dense, DropPath, Head, Pool, Residual, Shape};
-use super::{Kind, facts};
+use super::{Zoo, facts};
 
 /// The network's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::model) enum Size {
+pub(super) enum Size {
     Small,
     Medium,
     Large,
@@ -137,7 +137,7 @@ const LARGE: [&[Block]; 5] = [
 const WIDTH: usize = 1280;
 
 /// The network's stages: `bn1` (the stem), `blocks.0` to `blocks.4`.
-pub(in crate::model) fn new(size: Size, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+pub(super) fn new(zoo: Zoo, size: Size, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
     let (mut inputs, stages_of) = match size {
         Size::Small => (32, SMALL),
         Size::Medium => (32, MEDIUM),
@@ -162,7 +162,7 @@ pub(in crate::model) fn new(size: Size, channels: usize, classes: usize, vb: Var
         vb.pp("norm_head"),
     )?);
     let head = Head { neck: Box::new(neck), dropout: 0.0, last: Dense::new(WIDTH, classes, vb.pp("classifier"))? };
-    Ok(Staged::new(facts(Kind::MobileNetV4(size), channels, classes, WIDTH, &vb), stages, Box::new(head)))
+    Ok(Staged::new(facts(zoo, channels, classes, WIDTH, &vb), stages, Box::new(head)))
 }
 
 impl Block {

@@ -7,12 +7,12 @@ use candle_nn::VarBuilder;
 use super::super::Mode;
 use super::super::staged::{Layer, Staged};
 use super::blocks::{Activation, Chain, ConvNorm, Dense, Head, Pool, Shape};
-use super::{Kind, facts};
+use super::{Zoo, facts};
 use crate::nn;
 
 /// The number of layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::model) enum Depth {
+pub(super) enum Depth {
     D18,
     D34,
     D50,
@@ -38,7 +38,7 @@ impl Depth {
 }
 
 /// The network's stages: `act1` (the stem), `maxpool`, `layer1` to `layer4`.
-pub(in crate::model) fn new(depth: Depth, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+pub(super) fn new(zoo: Zoo, depth: Depth, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
     let stem = ConvNorm::new(Shape::new(channels, 64, 7, 2), Activation::Relu, vb.pp("conv1"), vb.pp("bn1"))?;
     let mut stages: Vec<(String, Box<dyn Layer>)> =
         vec![("act1".into(), Box::new(stem)), ("maxpool".into(), Box::new(MaxPool))];
@@ -54,7 +54,7 @@ pub(in crate::model) fn new(depth: Depth, channels: usize, classes: usize, vb: V
         stages.push((name, Box::new(Chain(layers))));
     }
     let head = Head { neck: Box::new(Pool), dropout: 0.0, last: Dense::new(inputs, classes, vb.pp("fc"))? };
-    Ok(Staged::new(facts(Kind::ResNet(depth), channels, classes, inputs, &vb), stages, Box::new(head)))
+    Ok(Staged::new(facts(zoo, channels, classes, inputs, &vb), stages, Box::new(head)))
 }
 
 #[derive(Debug)]

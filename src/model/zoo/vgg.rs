@@ -7,7 +7,7 @@ use candle_nn::{Conv2d, Conv2dConfig, Module, VarBuilder, conv2d};
 use super::super::Mode;
 use super::super::staged::{Layer, Staged};
 use super::blocks::{Dense, Head, Pool, Shape, affine};
-use super::{Kind, facts};
+use super::{Zoo, facts};
 use crate::nn;
 
 /// Width and number of the convolutions between two poolings.
@@ -19,7 +19,7 @@ const WIDTH: usize = 4096;
 const DROPOUT: f64 = 0.5;
 
 /// The network's stages: `features.1` to `features.30`, each named after the ReLU or pooling that ends it.
-pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+pub(super) fn new(zoo: Zoo, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
     let mut stages: Vec<(String, Box<dyn Layer>)> = Vec::new();
     let (mut inputs, mut number) = (channels, 0);
     for (width, count) in BLOCKS {
@@ -36,7 +36,7 @@ pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> 
         dropout: DROPOUT,
         last: Dense::new(WIDTH, classes, vb.pp("head").pp("fc"))?,
     };
-    Ok(Staged::new(facts(Kind::Vgg16, channels, classes, WIDTH, &vb), stages, Box::new(head)))
+    Ok(Staged::new(facts(zoo, channels, classes, WIDTH, &vb), stages, Box::new(head)))
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::super::Mode;
 use super::super::staged::{Layer, Staged};
 use super::blocks::{Dense, Head};
 use super::columns::{LayerNorm, Mlp, Patches};
-use super::{Kind, facts};
+use super::{Zoo, facts};
 
 /// Side of the input: the positions are learned for it.
 pub(super) const SIDE: usize = 224;
@@ -20,7 +20,7 @@ const TOKENS: usize = (SIDE / PATCH) * (SIDE / PATCH) + 1;
 
 /// The network's stages: `pos_drop` (the tokens with their positions), `blocks.0` to `blocks.11`; each gives the tokens
 /// `(n, 197, 768)`, of which the first is the class token and the others are the patches, row by row.
-pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
+pub(super) fn new(zoo: Zoo, channels: usize, classes: usize, vb: VarBuilder) -> TensorResult<Staged> {
     let embedding = Embedding {
         patches: Patches::new(channels, WIDTH, PATCH, vb.pp("patch_embed").pp("proj"))?,
         class_token: vb.get_with_hints((1, 1, WIDTH), "cls_token", Init::Randn { mean: 0.0, stdev: 1e-6 })?,
@@ -35,7 +35,7 @@ pub(in crate::model) fn new(channels: usize, classes: usize, vb: VarBuilder) -> 
         dropout: 0.0,
         last: Dense::new(WIDTH, classes, vb.pp("head"))?,
     };
-    Ok(Staged::new(facts(Kind::VitBase16, channels, classes, WIDTH, &vb), stages, Box::new(head)))
+    Ok(Staged::new(facts(zoo, channels, classes, WIDTH, &vb), stages, Box::new(head)))
 }
 
 #[derive(Debug)]
