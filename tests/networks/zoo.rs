@@ -15,9 +15,9 @@ use serde::Deserialize;
 use super::formula;
 
 const CLASSES: usize = 5;
-/// Of values: at most 2e-5 was measured.
+/// Of values: at most CLOSE_SEEN was measured.
 const CLOSE: f64 = 1e-4;
-/// Of gradients and of passes with batch statistics of few places, which cancel more.
+/// Of gradients, which cancel more: at most GRAD_SEEN was measured.
 const CLOSE_GRADIENTS: f64 = 1e-3;
 
 #[derive(Deserialize)]
@@ -114,18 +114,24 @@ fn build(name: &str, channels: usize, vb: VarBuilder) -> Box<dyn Network> {
 
 /// Hands out variables with the formula's values, and keeps them.
 #[derive(Default)]
-struct Variables(Mutex<BTreeMap<String, Var>>);
+struct Variables {
+    kept: Mutex<BTreeMap<String, Var>>,
+    /// Names with this ending are scaled by a quarter.
+    damped: Option<&'static str>,
+}
 
 impl Variables {
     fn get(&self, name: &str) -> Var {
-        self.0.lock().unwrap()[name].clone()
+        self.kept.lock().unwrap()[name].clone()
     }
 }
 
 impl SimpleBackend for &Variables {
     fn get(&self, shape: Shape, name: &str, _: Init, _: DType, _: &Device) -> Result<Tensor> {
-        let var = Var::from_tensor(&formula::tensor(name, shape.dims()))?;
-        self.0.lock().unwrap().insert(name.to_owned(), var.clone());
+        let damped = self.damped.is_some_and(|ending| name.ends_with(ending));
+        let tensor = formula::tensor(name, shape.dims());
+        let var = Var::from_tensor(&if damped { (tensor * 0.25)? } else { tensor })?;
+        self.kept.lock().unwrap().insert(name.to_owned(), var.clone());
         Ok(var.as_tensor().clone())
     }
 
@@ -144,14 +150,11 @@ fn backward(logits: &Tensor) -> GradStore {
     (logits * draws).unwrap().sum_all().unwrap().backward().unwrap()
 }
 
-fn check_graded(name: &str, golden: &Graded, mode: Mode) {
+fn check_graded(name: &str, network: &dyn Network, variables: &Variables, golden: &Graded, mode: Mode) {
     let what = format!("{name} {mode:?}");
-    let variables = Variables::default();
-    let vb = VarBuilder::from_backend(Box::new(&variables), DType::F32, Device::Cpu);
-    let network = build(name, golden.pass.size[1], vb);
     let xs = Var::from_tensor(&batch(golden.pass.size)).unwrap();
     let output = network.forward_t(&xs, mode).unwrap();
-    golden.pass.assert_close(&output, CLOSE_GRADIENTS, &what);
+    golden.pass.assert_close(&output, CLOSE, &what);
     for (statistic, expected) in &golden.statistics {
         expected.assert_close(&variables.get(statistic), CLOSE, &format!("{what}, {statistic}"));
     }
@@ -167,20 +170,22 @@ fn check_graded(name: &str, golden: &Graded, mode: Mode) {
 fn check(names: &[&str]) {
     for name in names {
         let golden = &GOLDEN.networks[*name];
+        let damped = (*name == "efficientnet_b4").then_some(".bn3.weight");
+        let variables = Variables { damped, ..Default::default() };
+        let vb = VarBuilder::from_backend(Box::new(&variables), DType::F32, Device::Cpu);
+        let network = build(name, 3, vb);
         for pass in &golden.passes {
-            let start = std::time::Instant::now();
-            let network = build(name, pass.size[1], formula::var_builder(DType::F32));
-            let built = start.elapsed();
+            let grey = (pass.size[1] == 1).then(|| build(name, 1, formula::var_builder(DType::F32)));
+            let network = grey.as_ref().unwrap_or(&network);
             let output = network.forward_t(&batch(pass.size), Mode::Eval).unwrap();
-            println!("{name} {built:?} {:?}", start.elapsed() - built);
             assert_eq!(output.latent.dims(), [pass.size[0], network.latent_dim()]);
             pass.assert_close(&output, CLOSE, &format!("{name} {:?}", pass.size));
         }
         if let Some(golden) = &golden.eval {
-            check_graded(name, golden, Mode::Eval);
+            check_graded(name, &*network, &variables, golden, Mode::Eval);
         }
         if let Some(graded) = &golden.train {
-            check_graded(name, graded, Mode::Train { seed: GOLDEN.seed });
+            check_graded(name, &*network, &variables, graded, Mode::Train { seed: GOLDEN.seed });
         }
     }
 }
