@@ -52,7 +52,13 @@ impl CustomOp2 for Slope {
         "activation-gradient"
     }
 
-    fn cpu_fwd(&self, xs: &CpuStorage, at: &Layout, grad: &CpuStorage, grad_at: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        xs: &CpuStorage,
+        at: &Layout,
+        grad: &CpuStorage,
+        grad_at: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let (xs, grad) = (values(xs, at, self.name())?, values(grad, grad_at, self.name())?);
         let pairs = xs.iter().zip(grad);
         let result = match self.0 {
@@ -62,9 +68,9 @@ impl CustomOp2 for Slope {
                     grad * s * (1.0 + x * (1.0 - s))
                 })
                 .collect(),
-            Activation::Gelu => pairs
-                .map(|(&x, &grad)| grad * (normal_cdf(x) + x * DENSITY_AT_0 * exp(-0.5 * x * x)))
-                .collect(),
+            Activation::Gelu => {
+                pairs.map(|(&x, &grad)| grad * (normal_cdf(x) + x * DENSITY_AT_0 * exp(-0.5 * x * x))).collect()
+            }
         };
         Ok((CpuStorage::F32(result), at.shape().clone()))
     }
@@ -82,8 +88,7 @@ fn sigmoid(x: f32) -> f32 {
 fn normal_cdf(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let series =
-        t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
+    let series = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
     let tail = 0.5 * series * exp(-z * z);
     if x < 0.0 { tail } else { 1.0 - tail }
 }
@@ -100,7 +105,8 @@ fn exp(x: f32) -> f32 {
     // ln 2 in two parts, so that little is lost.
     let rest = x - power * 0.693_359_4 + power * 2.121_944_4e-4;
     // Taylor's series: |rest| is below 0.35.
-    let series = 1.0 + rest * (1.0 + rest * (0.5 + rest * (1.0 / 6.0 + rest * (1.0 / 24.0 + rest * (1.0 / 120.0 + rest / 720.0)))));
+    let series = 1.0
+        + rest * (1.0 + rest * (0.5 + rest * (1.0 / 6.0 + rest * (1.0 / 24.0 + rest * (1.0 / 120.0 + rest / 720.0)))));
     series * f32::from_bits(rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23)
 }
 
@@ -132,9 +138,7 @@ mod tests {
             a.into_iter().zip(b).map(relative).fold(0.0, f64::max)
         };
         let slope = |ys: &Tensor| ys.sum_all().unwrap().backward().unwrap().get(&xs).unwrap().clone();
-        for (ours, theirs) in
-            [(silu(&xs).unwrap(), xs.silu().unwrap()), (gelu(&xs).unwrap(), xs.gelu_erf().unwrap())]
-        {
+        for (ours, theirs) in [(silu(&xs).unwrap(), xs.silu().unwrap()), (gelu(&xs).unwrap(), xs.gelu_erf().unwrap())] {
             assert!(far(&ours, &theirs) < 1e-6, "{}", far(&ours, &theirs));
             assert!(far(&slope(&ours), &slope(&theirs)) < 2e-6, "{}", far(&slope(&ours), &slope(&theirs)));
         }

@@ -167,13 +167,7 @@ impl CustomOp2 for Depthwise {
         Ok((CpuStorage::F32(result), (n, channels, h, w).into()))
     }
 
-    fn bwd(
-        &self,
-        xs: &Tensor,
-        weight: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(&self, xs: &Tensor, weight: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
         let for_xs = || grad.apply_op2_no_bwd(weight, &InputGradient { op: *self, input: xs.dims4()? });
         let for_weight = || xs.apply_op2_no_bwd(&grad, &WeightGradient { op: *self, kernel: weight.dim(3)? });

@@ -113,9 +113,7 @@ impl DropPath {
     /// `shortcut + branch`; in training the branch is left out for some images and scaled up for the others.
     pub(super) fn add(&self, shortcut: &Tensor, branch: &Tensor, mode: Mode) -> TensorResult<Tensor> {
         match mode {
-            Mode::Train { seed } if self.rate > 0.0 => {
-                shortcut + nn::drop_path(branch, self.rate, seed, &self.name)?
-            }
+            Mode::Train { seed } if self.rate > 0.0 => shortcut + nn::drop_path(branch, self.rate, seed, &self.name)?,
             _ => shortcut + branch,
         }
     }

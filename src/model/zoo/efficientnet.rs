@@ -121,10 +121,6 @@ impl Block {
         let project = vb.pp(if expands { "conv_pwl" } else { "conv_pw" });
         let shape = Shape::pointwise(middle, self.outputs);
         layers.push(Box::new(ConvNorm::new(shape, Activation::None, project, norm())?));
-        Ok(Residual {
-            branch: Chain(layers),
-            skip: self.stride == 1 && self.inputs == self.outputs,
-            drop_path,
-        })
+        Ok(Residual { branch: Chain(layers), skip: self.stride == 1 && self.inputs == self.outputs, drop_path })
     }
 }

@@ -155,12 +155,8 @@ pub(super) fn new(zoo: Zoo, size: Size, channels: usize, classes: usize, vb: Var
         }
         stages.push((format!("blocks.{index}"), Box::new(Chain(layers))));
     }
-    let neck = Neck(ConvNorm::new(
-        Shape::pointwise(inputs, WIDTH),
-        Activation::Relu,
-        vb.pp("conv_head"),
-        vb.pp("norm_head"),
-    )?);
+    let neck =
+        Neck(ConvNorm::new(Shape::pointwise(inputs, WIDTH), Activation::Relu, vb.pp("conv_head"), vb.pp("norm_head"))?);
     let head = Head { neck: Box::new(neck), dropout: 0.0, last: Dense::new(WIDTH, classes, vb.pp("classifier"))? };
     Ok(Staged::new(facts(zoo, channels, classes, WIDTH, &vb), stages, Box::new(head)))
 }

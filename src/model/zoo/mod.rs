@@ -8,6 +8,7 @@ mod convnext;
 mod efficientnet;
 mod mobilenet;
 mod resnet;
+mod torchvision;
 mod vgg;
 mod vit;
 
@@ -158,9 +159,7 @@ impl Zoo {
     /// The normalisation of timm's default weights.
     pub(super) const fn normalisation(self) -> Normalisation {
         match self {
-            Self::VitBase16 | Self::EfficientNetB1 => {
-                Normalisation::MeanStd { mean: [0.5; 3], std: [0.5; 3] }
-            }
+            Self::VitBase16 | Self::EfficientNetB1 => Normalisation::MeanStd { mean: [0.5; 3], std: [0.5; 3] },
             _ => Normalisation::IMAGENET,
         }
     }
