@@ -47,6 +47,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `harness` | yes | [`check::harness`], the binder test as a `cargo test` target |
+//! | `zoo` | yes | ResNet, VGG-16, EfficientNet, MobileNetV4, ConvNeXt-Tiny and ViT-B/16 with timm's tensor names (pulls no crate) |
 //! | `cuda` | no | models on NVIDIA GPUs (needs the CUDA toolkit to build) |
 //! | `cudnn` | no | `cuda` with cuDNN's convolutions |
 //! | `download` | no | `model::download`: weights files by address and digest |

@@ -9,6 +9,8 @@ use candle_core::{DType, Device, Result as TensorResult, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 
+#[cfg(feature = "zoo")]
+use super::Zoo;
 use super::staged::Staged;
 use super::{DenseNet, DenseNetConfig, Network, YoloDetector, YoloSize, small_cnn, yolo};
 use crate::imaging::{ChannelOrder, Colours, ImageSpec, Normalisation, Resampling};
@@ -33,27 +35,21 @@ pub enum Architecture {
     YoloClassifier(YoloSize),
     /// Ultralytics' `yolov8n` to `yolov8x`, scored by the strongest box; see [`YoloDetector`].
     YoloDetector(YoloSize),
+    /// One of timm's networks.
+    #[cfg(feature = "zoo")]
+    Zoo(Zoo),
 }
 
 impl Architecture {
     /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::DenseNet121,
-        Self::DenseNet161,
-        Self::DenseNet169,
-        Self::DenseNet201,
-        Self::SmallCnn,
-        Self::YoloClassifier(YoloSize::N),
-        Self::YoloClassifier(YoloSize::S),
-        Self::YoloClassifier(YoloSize::M),
-        Self::YoloClassifier(YoloSize::L),
-        Self::YoloClassifier(YoloSize::X),
-        Self::YoloDetector(YoloSize::N),
-        Self::YoloDetector(YoloSize::S),
-        Self::YoloDetector(YoloSize::M),
-        Self::YoloDetector(YoloSize::L),
-        Self::YoloDetector(YoloSize::X),
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        let named = [Self::DenseNet121, Self::DenseNet161, Self::DenseNet169, Self::DenseNet201, Self::SmallCnn];
+        let yolo = YoloSize::ALL.into_iter().map(Self::YoloClassifier);
+        let all = named.into_iter().chain(yolo).chain(YoloSize::ALL.into_iter().map(Self::YoloDetector));
+        #[cfg(feature = "zoo")]
+        let all = all.chain(Zoo::ALL.iter().copied().map(Self::Zoo));
+        all
+    }
 
     /// The name in weights files and on command lines.
     pub fn name(self) -> &'static str {
@@ -65,12 +61,14 @@ impl Architecture {
             Self::SmallCnn => small_cnn::NAME,
             Self::YoloClassifier(size) => size.classifier(),
             Self::YoloDetector(size) => size.detector(),
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => zoo.name(),
         }
     }
 
     /// The network called `name`.
     pub fn by_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|architecture| architecture.name() == name)
+        Self::all().find(|architecture| architecture.name() == name)
     }
 
     /// Builds the network for input of `channels` (1 or 3) and with `classes` logits from the tensors of `vb`, which go by the
@@ -96,6 +94,8 @@ impl Architecture {
             Self::SmallCnn => return boxed(small_cnn::new(channels, classes, vb)),
             Self::YoloClassifier(size) => return boxed(yolo::classifier(size, channels, classes, vb)),
             Self::YoloDetector(size) => return Ok(Box::new(YoloDetector::new(size, channels, classes, vb)?)),
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => return boxed(zoo.build(channels, classes, vb)),
         };
         Ok(Box::new(DenseNet::new(&DenseNetConfig { channels, ..densenet }, classes, vb)?))
     }
@@ -108,6 +108,8 @@ impl Architecture {
             Self::SmallCnn => small_cnn::HEAD,
             Self::YoloClassifier(_) => yolo::CLASSIFIER_HEAD,
             Self::YoloDetector(_) => yolo::DETECTOR_HEAD,
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => zoo.head(),
         }
     }
 
@@ -129,6 +131,8 @@ impl Architecture {
                 let (side, resampling) = yolo::DETECTOR_INPUT;
                 (side, Normalisation::UnitRange, resampling)
             }
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => (zoo.side(), zoo.normalisation(), zoo.resampling()),
         };
         ImageSpec {
             width: side,
@@ -146,6 +150,8 @@ impl Architecture {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => DenseNet::SIDES,
             Self::SmallCnn => small_cnn::SIDES,
             Self::YoloClassifier(_) | Self::YoloDetector(_) => yolo::SIDES,
+            #[cfg(feature = "zoo")]
+            Self::Zoo(zoo) => zoo.sides(),
         }
     }
 
@@ -181,7 +187,7 @@ impl FromStr for Architecture {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let all = || Self::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        let all = || Self::all().map(Self::name).collect::<Vec<_>>().join(", ");
         Self::by_name(name).ok_or_else(|| Error::config("architecture", all(), name))
     }
 }

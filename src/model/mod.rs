@@ -19,6 +19,8 @@ mod small_cnn;
 mod staged;
 mod weights;
 mod yolo;
+#[cfg(feature = "zoo")]
+mod zoo;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -36,6 +38,8 @@ pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::{Card, Weights, learned, save};
 pub use yolo::{StrongestBox, YoloDetector, YoloSize};
+#[cfg(feature = "zoo")]
+pub use zoo::Zoo;
 
 use crate::imaging::ImageSpec;
 use crate::{Error, Result};

@@ -6,3 +6,5 @@ mod formula;
 mod golden;
 mod small_cnn;
 mod yolo;
+#[cfg(feature = "zoo")]
+mod zoo;

@@ -34,11 +34,12 @@ impl Source {
         expected: &[(String, Shape)],
         seed: Option<u64>,
     ) -> Result<Self, Vec<String>> {
+        let shapes: HashMap<&str, &Shape> = expected.iter().map(|(name, shape)| (name.as_str(), shape)).collect();
         let mut names = HashMap::new();
         let mut problems = Vec::new();
         let drawn = |name: &str| seed.is_some() && (checkpoint.is_none() || name.starts_with(architecture.head()));
         for name in checkpoint.iter().flat_map(Checkpoint::names) {
-            let Some(own) = canonical(architecture, name) else { continue };
+            let Some(own) = canonical(architecture, name, |name| shapes.contains_key(name)) else { continue };
             if drawn(&own) {
                 continue;
             }
@@ -49,13 +50,14 @@ impl Source {
         let mut unclaimed: HashMap<&str, &str> =
             names.iter().map(|(own, name)| (own.as_str(), name.as_str())).collect();
         for (own, shape) in expected.iter().filter(|(own, _)| !drawn(own)) {
-            let entry = unclaimed.remove(own.as_str()).and_then(|name| checkpoint.as_ref()?.entry(name));
+            let name = unclaimed.remove(own.as_str());
+            let entry = name.and_then(|name| Some((name, checkpoint.as_ref()?.entry(name)?)));
             match entry {
                 None => problems.push(format!("no {own}")),
-                Some(entry) if entry.shape() != shape.dims() => {
+                Some((name, entry)) if !fits(entry.shape(), shape, name != own) => {
                     problems.push(format!("{own} of shape {:?} instead of {:?}", entry.shape(), shape.dims()));
                 }
-                Some(entry) if !entry.dtype().is_float() => {
+                Some((_, entry)) if !entry.dtype().is_float() => {
                     problems.push(format!("{own} of type {:?}", entry.dtype()));
                 }
                 Some(_) => {}
@@ -98,7 +100,8 @@ impl Reader {
         if let Some(problem) = fault(name, &tensor) {
             self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
         }
-        tensor.to_device(device)
+        // A tensor of another library's network may have the same numbers in another shape; see `fits`.
+        tensor.reshape(shape)?.to_device(device)
     }
 }
 
@@ -126,6 +129,12 @@ impl SimpleBackend for Reader {
     fn contains_tensor(&self, name: &str) -> bool {
         self.source.checkpoint.is_none() || self.source.names.contains_key(name)
     }
+}
+
+/// Whether a file's tensor will do. Under another library's name the same numbers may have another shape: torchvision's
+/// VGG has matrices where timm's has convolutions.
+fn fits(found: &[usize], expected: &Shape, renamed: bool) -> bool {
+    found == expected.dims() || (renamed && found.iter().product::<usize>() == expected.elem_count())
 }
 
 /// What is wrong with the values of a tensor on the CPU.
