@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
+    /// What the network computes in: f32, f16, or, on a GPU, bf16
+    #[arg(long, default_value = "f32")]
+    pub(crate) dtype: String,
     /// Subsets to evaluate, separated by commas: training, validation, test, all
     #[arg(long, value_delimiter = ',', default_value = "test", value_parser = subset)]
     subset: Vec<Chosen>,

@@ -18,7 +18,7 @@ use leap_binder::check::{CheckOptions, check_with};
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::{EvaluateOptions, Evaluation, evaluate};
 use leap_binder::metrics::Bootstrap;
-use leap_binder::model::{Adapted, AsLeapModel, Classifier, Model, device};
+use leap_binder::model::{Adapted, AsLeapModel, Classifier, Model, Weights, device, dtype};
 use leap_binder::pneumonia::{ChestXrays, binder};
 use leap_binder::{Error, Result};
 
@@ -96,7 +96,8 @@ fn run(args: &Args) -> Result<Outcome> {
         return Ok(outcome);
     }
 
-    let classifier = Classifier::load(args.weights(), &device(&args.device)?)?;
+    let classifier =
+        Classifier::with_dtype(&Weights::open(args.weights())?, &device(&args.device)?, dtype(&args.dtype)?)?;
     outcome.model = output::model_json(&classifier, &args.weights());
     let model: Arc<dyn Model> = if args.adapts() {
         show(&format!(
