@@ -165,6 +165,39 @@ mod golden {
             }
         }
     }
+
+    #[derive(Deserialize)]
+    struct BicubicCases {
+        cases: Vec<BicubicCase>,
+    }
+
+    #[derive(Deserialize)]
+    struct BicubicCase {
+        pillow: Vec<u8>,
+        pillow_f32: Vec<f32>,
+    }
+
+    #[test]
+    fn bicubic_resampling_is_pillows() {
+        let sources = read::<Cases>("resampling.json").cases;
+        let expected = read::<BicubicCases>("bicubic.json").cases;
+        assert_eq!(sources.len(), expected.len());
+        for (Case { from, to, channels, image, .. }, BicubicCase { pillow, pillow_f32 }) in
+            sources.into_iter().zip(expected)
+        {
+            let case = format!("{from:?} to {to:?}, {channels} channels");
+            let floats: Vec<f32> = image.iter().map(|&value| (f64::from(value) / 255.0) as f32).collect();
+            let make = if channels == 1 { Image::grey } else { Image::rgb };
+            let found = make(from[0], from[1], image).unwrap().resize(to[0], to[1], Resampling::PilBicubic).unwrap();
+            let apart = found.as_bytes().iter().zip(&pillow).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(apart.unwrap() <= 1, "{case}: {apart:?} levels apart");
+            let found = resize_f32(&floats, from[0], from[1], channels, to[0], to[1], Resampling::PilBicubic).unwrap();
+            assert_eq!(found.len(), pillow_f32.len());
+            for (a, b) in found.iter().zip(&pillow_f32) {
+                assert!((a - b).abs() < 1e-5, "{case}: {a} {b}");
+            }
+        }
+    }
 }
 
 mod damaged {

@@ -76,7 +76,14 @@ impl Image {
             (Resampling::OpenCvLinear, 1) => linear::resize::<Fixed, 1>(self.as_bytes(), source, (width, height)),
             (Resampling::OpenCvLinear, _) => linear::resize::<Fixed, 3>(self.as_bytes(), source, (width, height)),
             (Resampling::PilBilinear, _) => self.convolved(target, FilterType::Bilinear)?,
-            (Resampling::PilBicubic, _) => self.convolved(target, FilterType::CatmullRom)?,
+            (Resampling::PilBicubic, _) => {
+                // A cubic overshoots. Pillow goes along the rows first, cuts what lies outside 0 to 255, and then goes along the
+                // columns; in the other order the result is another.
+                let along_rows = checked_size("Image::resize", width, source.1)?;
+                let rows = self.convolved(along_rows, FilterType::CatmullRom)?;
+                let rows = Self::from_parts(width, source.1, self.channels(), rows);
+                rows.convolved(target, FilterType::CatmullRom)?
+            }
         };
         Ok(Self::from_parts(width, height, self.channels(), bytes))
     }
