@@ -10,7 +10,7 @@ use super::golden::{assert_close, build, check_promises, flat, read};
 const CLASSES: usize = 3;
 
 /// With the options that [`Architecture::build`] leaves at their defaults.
-fn configured(name: &str, drop_rate: f64, memory_efficient: bool, vb: VarBuilder) -> Box<dyn Network> {
+pub(super) fn configured(name: &str, drop_rate: f64, memory_efficient: bool, vb: VarBuilder) -> Box<dyn Network> {
     let config = match name {
         "densenet121" => DenseNetConfig::densenet121(),
         "densenet201" => DenseNetConfig::densenet201(),

@@ -58,7 +58,12 @@ impl SimpleBackend for Formula {
 
 /// Hands out the tensors of the formula, whatever is asked for.
 pub(crate) fn var_builder(dtype: DType) -> VarBuilder<'static> {
-    VarBuilder::from_backend(Box::new(Formula), dtype, Device::Cpu)
+    var_builder_on(dtype, &Device::Cpu)
+}
+
+/// The same on another device.
+pub(crate) fn var_builder_on(dtype: DType, device: &Device) -> VarBuilder<'static> {
+    VarBuilder::from_backend(Box::new(Formula), dtype, device.clone())
 }
 
 /// Variables for whatever `build` asks for, with the formula's values.

@@ -1,6 +1,8 @@
 //! The networks against their originals, on weights that a formula makes alike on both sides.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[cfg(feature = "cuda")]
+mod cuda;
 mod densenet;
 mod formula;
 mod golden;
