@@ -4,11 +4,13 @@
 //! On the CPU candle shares large element-wise operations out to a pool of spinning threads, one caller at a time. Images
 //! that are scored side by side would wait for each other there, so these kernels stay on their caller's thread.
 
+#[cfg(feature = "zoo")]
 mod activation;
 mod avg_pool;
 mod batch_stats;
 mod conv;
 mod conv3x3;
+#[cfg(feature = "zoo")]
 mod depthwise;
 mod dropout;
 mod max_pool;
@@ -16,9 +18,11 @@ mod norm;
 mod recompute;
 mod relu;
 
+#[cfg(feature = "zoo")]
 pub(crate) use activation::{gelu, silu};
 pub(crate) use avg_pool::avg_pool2d;
 pub(crate) use conv::{conv2d, pointwise};
+#[cfg(feature = "zoo")]
 pub(crate) use depthwise::depthwise;
 pub(crate) use dropout::{drop_path, dropout};
 pub(crate) use max_pool::max_pool2d;
