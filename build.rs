@@ -25,6 +25,8 @@ fn commit() -> Option<String> {
         println!("cargo::rerun-if-changed={}", path.display());
         Some(text)
     };
+    // Grows with every commit, wherever git keeps the branch.
+    println!("cargo::rerun-if-changed=.git/logs/HEAD");
     let head = read("HEAD")?;
     let Some(reference) = head.trim().strip_prefix("ref: ") else {
         return Some(head.trim().to_owned()).filter(|text| is_digest(text));

@@ -2,7 +2,7 @@
 """Rewrites a Keras DenseNet in HDF5 as the safetensors file that leap-binder reads.
 
     python scripts/keras_to_safetensors.py IN.h5 OUT.safetensors \
-        [--classes normal,bacteria,virus] [--input '{"side":224,"channels":3}']
+        [--classes normal,bacteria,virus] [--input JSON]
 
 Needs numpy, h5py and safetensors; not Keras. Reads DenseNet121, 169 and 201 as `keras.applications` builds them, from
 
@@ -16,10 +16,10 @@ transposed, gamma, beta, moving_mean and moving_variance become weight, bias, ru
 be given with --epsilon. The head is the only dense layer, if there is one. Everything is checked against the network's list of
 tensors before anything is written: what is missing, unknown or of another shape is named, and the exit status is 1.
 
-The metadata gets `architecture`, and `classes` (names in the order of the head's rows) and `input` (how images are prepared, in JSON as
-leap-binder's ImageSpec has it) if they are given. leap-binder's `Weights` needs all three; with fewer, or without a
-head, the file is a backbone. keras.applications prepares DenseNet images as torchvision does: RGB, scaled to [0, 1],
-less ImageNet's mean, by its deviation.
+The metadata gets `architecture`, `input` (how images are prepared, in JSON as leap-binder's ImageSpec has it), and, if they are given,
+`classes` (names in the order of the head's rows). With classes, `Weights::open` takes the file; without, or without a head, it is a
+start for `Checkpoint::open` and `Weights::load_backbone`. keras.applications prepares DenseNet images as torchvision does: RGB,
+scaled to [0, 1], less ImageNet's mean, by its deviation; that is the default input.
 """
 
 import argparse
@@ -36,6 +36,7 @@ ARCHITECTURES = {
     "densenet169": (6, 12, 32, 32),
     "densenet201": (6, 12, 48, 32),
 }
+INPUT = '{"side":224,"channels":3,"scale":"1/255","mean":[0.485,0.456,0.406],"std":[0.229,0.224,0.225]}'
 GROWTH, STEM, BOTTLENECK = 32, 64, 4
 TORCH_EPSILON, KERAS_EPSILON = 1e-5, 1.001e-5
 
@@ -171,15 +172,15 @@ def main():
     parser.add_argument("keras", help="the .h5 file")
     parser.add_argument("safetensors", help="the file to write")
     parser.add_argument("--classes", help="names in the order of the outputs, separated by commas")
-    parser.add_argument("--input", help="how images are prepared, in JSON")
+    parser.add_argument("--input", default=INPUT, help="how images are prepared, as leap-binder's ImageSpec has it (%(default)s)")
     parser.add_argument("--epsilon", type=float, default=KERAS_EPSILON, help="of the batch norms (%(default)s)")
     options = parser.parse_args()
 
     classes = [name.strip() for name in options.classes.split(",")] if options.classes else None
     if classes and len(set(classes)) != len(classes):
         parser.error("the classes are not all different")
-    if options.input:
-        json.loads(options.input)
+    if json.loads(options.input).get("scale") != "1/255":
+        parser.error('--input needs "scale":"1/255"')
     with h5py.File(options.keras, "r") as file:
         tensors, strangers = convert(file, options.epsilon)
     architecture = recognise(tensors)
@@ -188,8 +189,7 @@ def main():
     metadata = {"architecture": architecture}
     if classes:
         metadata["classes"] = json.dumps(classes)
-    if options.input:
-        metadata["input"] = options.input
+    metadata["input"] = options.input
     save_file(tensors, options.safetensors, metadata)
     head = tensors.get("classifier.weight")
     print(f"{options.safetensors}: {architecture}, {len(tensors)} tensors, {'no' if head is None else len(head)} classes")

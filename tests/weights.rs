@@ -280,31 +280,88 @@ fn all_wrong_tensors_are_listed() {
 }
 
 #[test]
-fn values_that_cannot_be_weights_are_listed_when_the_network_is_built() {
+fn values_that_cannot_be_weights_are_listed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.safetensors");
     let card = card(&["a", "b"]);
     let (_, variables) = Weights::random(card.clone(), 0).unwrap().trainable(&CPU).unwrap();
-    for (name, value) in
-        [("classifier.bias", f32::NAN), ("features.conv0.weight", f32::INFINITY), ("features.norm0.running_var", -1.0)]
-    {
+    save(&path, &variables, &card, DType::F32).unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let set = |name: &str, value: f32| {
         let var = variables.data().lock().unwrap()[name].clone();
         var.set(&Tensor::full(value, var.shape(), &CPU).unwrap()).unwrap();
-    }
-    save(&path, &variables, &card, DType::F32).unwrap();
-    let weights = Weights::open(&path).unwrap();
-    for error in [weights.network(&CPU, DType::F32).unwrap_err(), weights.trainable(&CPU).map(drop).unwrap_err()] {
+    };
+    // Beyond f16, and nothing is overwritten.
+    set("features.norm5.running_var", 1e5);
+    let error = save(&path, &variables, &card, DType::F16).unwrap_err().to_string();
+    assert!(error.contains("features.norm5.running_var with values that are not finite in f16"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), sound);
+
+    set("classifier.bias", f32::NAN);
+    set("features.conv0.weight", f32::INFINITY);
+    set("features.norm0.running_var", -1.0);
+    let parts = [
+        "broken.safetensors",
+        "classifier.bias with values that are not finite in f32",
+        "features.conv0.weight with values that are not finite in f32",
+        "features.norm0.running_var with -1",
+    ];
+    let error = save(&path, &variables, &card, DType::F32).unwrap_err();
+    // Such a file of another program is told when the network is built.
+    let tensors: HashMap<String, Tensor> =
+        variables.data().lock().unwrap().iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+    std::fs::write(&path, safetensors::serialize(&tensors, None).unwrap()).unwrap();
+    let weights = Weights::new(Checkpoint::open(&path).unwrap(), card).unwrap();
+    let built = weights.network(&CPU, DType::F32).map(drop).unwrap_err();
+    for error in [error, built, weights.trainable(&CPU).map(drop).unwrap_err()] {
         let message = error.to_string();
         assert!(matches!(error, Error::Weights { .. }), "{message}");
-        for part in [
-            "broken.safetensors",
-            "classifier.bias with values that are not finite",
-            "features.conv0.weight with values that are not finite",
-            "features.norm0.running_var with -1",
-        ] {
+        for part in parts {
             assert!(message.contains(part), "{part} is not in {message}");
         }
     }
+}
+
+#[test]
+fn equal_weights_are_saved_as_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let card = card(&["a", "b"]).with("z", "1").with("y", "\"quoted\"").with(Card::MADE_BY, "somebody else");
+    let (_, variables) = Weights::random(card.clone(), 0).unwrap().trainable(&CPU).unwrap();
+    let bytes = ["one", "two"].map(|name| {
+        save(folder.path().join(name), &variables, &card, DType::F16).unwrap();
+        std::fs::read(folder.path().join(name)).unwrap()
+    });
+    assert!(bytes[0] == bytes[1]);
+    // As the format's own reader sees it.
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes[0]).unwrap();
+    let metadata = header.metadata().clone().unwrap();
+    assert_eq!(metadata["y"], "\"quoted\"");
+    assert!(metadata[Card::MADE_BY].starts_with("leap-binder "));
+    let read = safetensors::SafeTensors::deserialize(&bytes[0]).unwrap();
+    let bias = read.tensor("features.norm0.weight").unwrap();
+    assert_eq!((bias.dtype(), bias.shape(), &bias.data()[..2]), (Dtype::F16, &[64][..], &[0x00, 0x3c][..]));
+}
+
+/// A head of another library's, or of somebody's own, does not keep the backbone from being taken.
+#[test]
+fn foreign_heads_and_prefixes_are_left_behind() {
+    let folder = root("tests/fixtures/model/state_dicts");
+    let checkpoint = Checkpoint::open(folder.join("densenet201-new.pth")).unwrap();
+    let two = || Card::new(Architecture::DenseNet201, ["a", "b"]);
+    let foreign = checkpoint
+        .renamed(|name| Some(name.replace("classifier.weight", "fc.1.weight").replace("classifier.bias", "heads.bias")))
+        .unwrap();
+    let expected = run(&Weights::load_backbone(checkpoint.clone(), two(), 1).unwrap());
+    let found = run(&Weights::load_backbone(foreign.clone(), two(), 1).unwrap());
+    assert_eq!(flat(&found.logits), flat(&expected.logits));
+    assert!(Weights::new(foreign, two()).unwrap_err().to_string().contains("fc.1.weight, which it does not have"));
+    // A prefix that is not known, beside a tensor of something else.
+    let wrapped = checkpoint.renamed(|name| Some(format!("densenet201.{name}"))).unwrap();
+    assert!(Weights::load_backbone(wrapped.clone(), two(), 1).is_err());
+    let unwrapped = wrapped.renamed(|name| name.strip_prefix("densenet201.").map(str::to_owned)).unwrap();
+    assert_eq!(flat(&run(&Weights::load_backbone(unwrapped, two(), 1).unwrap()).logits), flat(&expected.logits));
+    assert!(checkpoint.renamed(|_| Some("one".to_owned())).unwrap_err().to_string().contains("one"));
+    assert!(checkpoint.renamed(|_| None).is_err());
 }
 
 #[test]
@@ -314,7 +371,12 @@ fn a_card_fits_its_architecture() {
     let small = card.clone().with_input(ImageSpec { width: 16, ..card.input.clone() });
     let error = Weights::random(small, 0).unwrap_err().to_string();
     assert!(error.contains("densenet121") && error.contains("16x224"), "{error}");
-    assert!(Weights::random(Card { classes: Vec::new(), ..card }, 0).is_err());
+    assert!(Weights::random(Card { classes: Vec::new(), ..card.clone() }, 0).is_err());
+    let detector = Card::new("yolov8n".parse().unwrap(), ["a"]);
+    assert!(Weights::random(detector.clone(), 0).is_ok());
+    let odd = detector.clone().with_input(ImageSpec { width: 100, ..detector.input });
+    let error = Weights::random(odd, 0).unwrap_err().to_string();
+    assert!(error.contains("multiples of 32") && error.contains("100x640"), "{error}");
 }
 
 proptest! {

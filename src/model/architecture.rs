@@ -113,7 +113,8 @@ impl Architecture {
         }
     }
 
-    /// How the original's released weights want their images, squashed to the network's size.
+    /// How the original's released weights want their images, squashed to the network's size: torchvision's DenseNets, timm's
+    /// default weights of the zoo, Ultralytics' YOLOv8. Other releases of a network may want another normalisation or kernel.
     ///
     /// Ultralytics keeps an image's proportions: for a classifier the shorter side becomes 224 and the middle is cut out,
     /// for a detector the longer side becomes 640 and level 114 fills the rest. The small CNN is meant for one grey channel.
@@ -144,7 +145,12 @@ impl Architecture {
         }
     }
 
-    /// The input sides, in pixels, that the network takes; a YOLOv8 detector only multiples of 32 among them.
+    /// What the input sides must be multiples of: 32 for a YOLOv8 detector, else 1.
+    pub fn step(self) -> usize {
+        if matches!(self, Self::YoloDetector(_)) { yolo::STRIDE } else { 1 }
+    }
+
+    /// The input sides, in pixels, that the network takes; only multiples of [`Architecture::step`] among them.
     pub fn sides(self) -> RangeInclusive<usize> {
         match self {
             Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => DenseNet::SIDES,

@@ -75,15 +75,17 @@ impl Classifier {
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`] if the card names other channels or another number of classes, [`Error::Device`] if no thread can be
+    /// [`Error::Mismatch`] if the card names another architecture, other channels or another number of classes, [`Error::Device`] if no thread can be
     /// started.
     pub fn around(network: Arc<dyn Network>, card: &Card) -> Result<Self> {
         let (channels, classes) = (card.input.channels(), card.classes.len());
-        if (network.channels(), network.classes()) != (channels, classes) {
+        let name = card.architecture.name();
+        if (network.name(), network.channels(), network.classes()) != (name, channels, classes) {
+            let (found, n, m) = (network.name(), network.channels(), network.classes());
             return Err(Error::Mismatch {
                 subject: "network and card".to_owned(),
-                left: format!("the network has {} channels and {} classes", network.channels(), network.classes()),
-                right: format!("the card has {channels} and {classes}"),
+                left: format!("the network is {found} with {n} channels and {m} classes"),
+                right: format!("the card says {name} with {channels} and {classes}"),
             });
         }
         let on_cpu = network.device().is_cpu();
@@ -143,8 +145,12 @@ impl Classifier {
         Ok(logits.iter().zip(latent).map(|(logits, latent)| self.classification(logits, latent)).collect())
     }
 
-    /// The batch `(n, channels, h, w)` that [`Model::forward`] takes, made of images of any sizes.
-    fn batch(&self, images: &[Image]) -> Result<Tensor> {
+    /// The batch `(n, channels, h, w)` f32 that [`Model::forward`] and [`Model::forward_to`] take, made of images of any sizes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Classifier::classify`].
+    pub fn batch(&self, images: &[Image]) -> Result<Tensor> {
         let values = images.par_iter().map(|image| self.encode(image)).collect::<Result<Vec<_>>>()?.concat();
         let [height, width, channels] = self.input.shape();
         let values = Tensor::from_vec(values, (images.len(), height, width, channels), &Device::Cpu);

@@ -1,8 +1,12 @@
-//! Networks that score images: what a model promises, DenseNet, its weights, and a classifier that takes picture files.
+//! Networks that score images: what a model promises, the networks, their weights, and a classifier that takes picture files.
 //!
 //! [`Classifier::load`] is the short way from a weights file to the classes of a picture. [`Model`] is what the rest of
 //! the crate sees: a batch goes in, logits and latent vectors come out. [`ImageSpec`] says how the input must be
 //! prepared, and [`ImageSpec::prepare`] is the one way from channel-last values to a batch.
+//!
+//! [`Architecture`] lists the networks by name. A [`Network`] has no classes and no preprocessing yet: those are on the
+//! [`Card`] of its [`Weights`], which come from a [`Checkpoint`] of any format, with or without its head, or from a seed.
+//! [`Weights::network`] builds for evaluation, [`Weights::trainable`] with variables, [`save`] writes what was trained.
 
 mod adapt;
 mod architecture;

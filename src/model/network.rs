@@ -17,7 +17,7 @@ pub enum Mode {
     /// Batch normalisation with the batch's own statistics, which also move the stored ones (momentum 0.1, unbiased
     /// variance, as PyTorch does). Dropout is drawn from `seed`: equal seeds drop equal values.
     Train {
-        /// Take another for each step.
+        /// Draw another for each step.
         seed: u64,
     },
 }
@@ -68,7 +68,8 @@ pub trait Network: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Tensor`] with the stage's name if a shape does not fit or the device fails.
+    /// [`Error::Argument`] as [`Network::check_run`] says; [`Error::Tensor`] with the stage's name if a shape does not fit or
+    /// the device fails.
     fn run(&self, xs: &Tensor, stages: Range<usize>, mode: Mode) -> Result<Tensor>;
 
     /// Latent and logits of the last stage's output.
@@ -123,6 +124,20 @@ pub trait Network: Debug + Send + Sync {
             .ok_or_else(|| Error::argument("split point", points.join(", "), split))
     }
 
+    /// Refuses stages that are not there, and an empty feature map.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`].
+    fn check_run(&self, xs: &Tensor, stages: &Range<usize>) -> Result<()> {
+        let count = self.split_points().len();
+        if stages.end <= count && xs.elem_count() > 0 {
+            return Ok(());
+        }
+        let found = format!("stages {stages:?} of {count} on {:?}", xs.dims());
+        Err(Error::argument("Network::run", "stages of the network on a tensor that is not empty", found))
+    }
+
     /// Refuses a batch of another shape or type than the network takes.
     ///
     /// # Errors
@@ -141,14 +156,19 @@ pub trait Network: Debug + Send + Sync {
                 Ok(())
             }
             _ => {
-                let sides = match (sides.start(), sides.end()) {
-                    (least, &usize::MAX) => format!("sides of {least} or more"),
-                    (least, most) if least == most => format!("sides of {least}"),
-                    (least, most) => format!("sides of {least} to {most}"),
-                };
+                let sides = sides_in_words(&sides);
                 let expected = format!("{:?} (n >= 1, {}, h, w) with {sides}", self.dtype(), self.channels());
                 Err(Error::argument("Network", expected, format!("{:?} {:?}", xs.dtype(), xs.dims())))
             }
         }
+    }
+}
+
+/// `sides of 32 or more`, for errors.
+pub(super) fn sides_in_words(sides: &RangeInclusive<usize>) -> String {
+    match (sides.start(), sides.end()) {
+        (least, &usize::MAX) => format!("sides of {least} or more"),
+        (least, most) if least == most => format!("sides of {least}"),
+        (least, most) => format!("sides of {least} to {most}"),
     }
 }

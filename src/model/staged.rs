@@ -84,6 +84,7 @@ impl Network for Staged {
     }
 
     fn run(&self, xs: &Tensor, stages: Range<usize>, mode: Mode) -> Result<Tensor> {
+        self.check_run(xs, &stages)?;
         let mut xs = xs.clone();
         for (name, layer) in self.names.iter().zip(&self.layers).take(stages.end).skip(stages.start) {
             xs = layer.forward(&xs, mode).map_err(Error::tensor(name))?;

@@ -40,9 +40,8 @@ impl BatchStats {
     }
 
     /// `(c,)`: the sum of the squared distances by one less than their number.
-    pub(super) fn unbiased_variance(&self) -> Tensor {
-        let factor = self.count as f64 / (self.count - 1) as f64;
-        (&self.variance * factor).unwrap_or_else(|_| self.variance.clone())
+    pub(super) fn unbiased_variance(&self) -> Result<Tensor> {
+        &self.variance * (self.count as f64 / (self.count - 1) as f64)
     }
 }
 

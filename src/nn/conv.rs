@@ -31,7 +31,9 @@ fn strided(conv: &Conv2d, xs: &Tensor, kernel: (usize, usize)) -> Result<Tensor>
         let span = config.dilation * (kernel - 1) + 1;
         (side + 2 * config.padding).checked_sub(span).map(|steps| steps % config.stride)
     };
-    let (Some(rows), Some(columns)) = (left(h, kernel.0), left(w, kernel.1)) else { return conv.forward(xs) };
+    let (Some(rows), Some(columns)) = (left(h, kernel.0), left(w, kernel.1)) else {
+        candle_core::bail!("convolution: expected an image of at least the kernel's {kernel:?}, found {h} x {w}")
+    };
     if rows == columns {
         return conv.forward(xs);
     }

@@ -1,7 +1,8 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
-use candle_nn::{Conv2d, Module};
+use candle_nn::Conv2d;
 
 use super::batch_stats::is_plain;
+use super::conv::conv2d;
 use super::values;
 
 /// A depthwise convolution: one `k x k` kernel for each channel, `(n, c, h, w)` to `(n, c, h', w')`, with the
@@ -17,7 +18,7 @@ pub(crate) fn depthwise(conv: &Conv2d, xs: &Tensor) -> Result<Tensor> {
         && (in_group, height, config.dilation) == (1, width, 1)
         && (out_channels, config.groups) == (xs.dim(1)?, out_channels);
     if !ours {
-        return conv.forward(xs);
+        return conv2d(conv, xs);
     }
     let op = Depthwise { stride: config.stride, padding: config.padding };
     let ys = xs.contiguous()?.apply_op2(&conv.weight().contiguous()?, op)?;

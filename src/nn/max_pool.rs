@@ -7,7 +7,7 @@ use super::values;
 /// minus infinity on each side. Sides come out as `(side + 2 * padding - kernel) / stride + 1`, rounded down.
 ///
 /// candle pads no max-pool and knows its gradient only where windows do not overlap. On the CPU in f32 the gradient goes to the
-/// first largest value of a window, as in PyTorch; elsewhere equal values share it. NaN wins every window.
+/// first largest value of a window and NaN wins every window, as in PyTorch; elsewhere equal values share the gradient, and NaN may lose.
 pub(crate) fn max_pool2d(xs: &Tensor, kernel: usize, stride: usize, padding: usize) -> Result<Tensor> {
     let (_, _, h, w) = xs.dims4()?;
     let window = Window { kernel, stride, padding };

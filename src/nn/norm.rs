@@ -55,13 +55,13 @@ pub(crate) fn normalise(norm: &BatchNorm, xs: &Tensor, statistics: Statistics, r
         .broadcast_mul(&per_channel(&weight.to_dtype(DType::F32)?)?)?
         .broadcast_add(&per_channel(&bias.to_dtype(DType::F32)?)?)?
         .to_dtype(xs.dtype())?;
-    if relu { ys.relu() } else { Ok(ys) }
+    if relu { super::relu(&ys) } else { Ok(ys) }
 }
 
 /// Moves the stored statistics by the normalisation's momentum.
 fn move_stored(norm: &BatchNorm, stats: &BatchStats) -> Result<()> {
     let momentum = norm.momentum();
-    for (stored, seen) in [(norm.running_mean(), &stats.mean), (norm.running_var(), &stats.unbiased_variance())] {
+    for (stored, seen) in [(norm.running_mean(), &stats.mean), (norm.running_var(), &stats.unbiased_variance()?)] {
         let seen = seen.to_device(stored.device())?.to_dtype(DType::F32)?;
         let moved = ((stored.detach().to_dtype(DType::F32)? * (1.0 - momentum))? + (seen * momentum)?)?;
         // candle keeps the stored statistics as variables: this one is the same variable, not a copy.
@@ -87,7 +87,7 @@ fn with_stored(norm: &BatchNorm, xs: &Tensor, relu: bool) -> Result<Tensor> {
     }
     let (scale, shift) = (scale.to_dtype(xs.dtype())?, shift.to_dtype(xs.dtype())?);
     let ys = xs.broadcast_mul(&per_channel(&scale)?)?.broadcast_add(&per_channel(&shift)?)?;
-    if relu { ys.relu() } else { Ok(ys) }
+    if relu { super::relu(&ys) } else { Ok(ys) }
 }
 
 fn per_channel(values: &Tensor) -> Result<Tensor> {

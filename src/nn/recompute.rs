@@ -20,13 +20,17 @@ pub(crate) fn recompute<F>(xs: &Tensor, parameters: Vec<Tensor>, run: F) -> Resu
 where
     F: Fn(&Tensor, Run) -> Result<Tensor> + Send + Sync + 'static,
 {
-    let result = run(&xs.detach(), Run::First)?.detach().contiguous()?;
     let parameters: Vec<Tensor> = parameters.into_iter().filter(|parameter| parameter.track_op()).collect();
+    if !parameters.iter().all(Tensor::is_variable) {
+        // Made of variables (of another type, say): the gradient of such a tensor cannot be had from inside.
+        return run(xs, Run::First);
+    }
+    let result = run(&xs.detach(), Run::First)?.detach().contiguous()?;
     if parameters.is_empty() && !xs.track_op() {
         return Ok(result);
     }
     let packed = match parameters.as_slice() {
-        [] => xs.zeros_like()?.flatten_all()?.narrow(0, 0, 1)?,
+        [] => Tensor::zeros(1, xs.dtype(), xs.device())?,
         some => Tensor::cat(&some.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?, 0)?,
     };
     xs.apply_op2(&packed, Recomputed { result: Mutex::new(Some(result)), parameters, run })
@@ -133,6 +137,19 @@ mod tests {
             assert!(difference.max_all().unwrap().to_scalar::<f32>().unwrap() <= 1e-5 * scale);
         }
         assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn parameters_made_of_variables_keep_their_gradient() {
+        let w = Var::new(&[2f64, 3.0], &Device::Cpu).unwrap();
+        let made = w.to_dtype(candle_core::DType::F32).unwrap();
+        let xs = Tensor::new(&[5f32, 7.0], &Device::Cpu).unwrap();
+        let run = {
+            let made = made.clone();
+            move |xs: &Tensor, _| xs * &made
+        };
+        let gradients = recompute(&xs, vec![made], run).unwrap().sum_all().unwrap().backward().unwrap();
+        assert_eq!(gradients.get(&w).unwrap().to_vec1::<f64>().unwrap(), [5.0, 7.0]);
     }
 
     #[test]

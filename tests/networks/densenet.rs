@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
+use leap_binder::Error;
 use leap_binder::model::{Architecture, DenseNet, DenseNetConfig, Mode, Network};
 
 use super::formula::{batch, var_builder, variables};
@@ -100,6 +101,32 @@ fn parameters_are_counted_as_in_torchvision() {
     assert_eq!(Architecture::by_name("densenet264"), None);
     assert!(Architecture::DenseNet121.build(2, 3, var_builder(DType::F32)).is_err());
     assert!(Architecture::DenseNet121.build(3, 0, var_builder(DType::F32)).is_err());
+}
+
+#[test]
+fn impossible_configurations_and_stages_are_refused() {
+    let sound = DenseNetConfig::densenet121();
+    for config in [
+        DenseNetConfig { channels: 2, ..sound.clone() },
+        DenseNetConfig { growth_rate: 0, ..sound.clone() },
+        DenseNetConfig { bn_size: 0, ..sound.clone() },
+        DenseNetConfig { block_layers: Vec::new(), ..sound.clone() },
+        DenseNetConfig { drop_rate: 1.0, ..sound.clone() },
+        DenseNetConfig { drop_rate: f64::NAN, ..sound.clone() },
+    ] {
+        assert!(
+            matches!(DenseNet::new(&config, 2, var_builder(DType::F32)), Err(Error::Argument { .. })),
+            "{config:?}"
+        );
+    }
+    for name in ["densenet121", "small_cnn"] {
+        let network = build(name, 3, CLASSES, var_builder(DType::F32));
+        let beyond = 0..network.split_points().len() + 1;
+        assert!(matches!(network.run(&batch(1, 3, 32, 32), beyond, Mode::Eval), Err(Error::Argument { .. })), "{name}");
+        let empty = Tensor::zeros((1, 64, 0, 0), DType::F32, network.device()).unwrap();
+        let split = &network.split_points()[0];
+        assert!(matches!(network.forward_from(split, &empty), Err(Error::Argument { .. })), "{name}");
+    }
 }
 
 /// From the smallest side to large ones.

@@ -9,7 +9,7 @@ use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use leap_binder::Error;
 use leap_binder::imaging::{Normalisation, Resampling};
-use leap_binder::model::{Architecture, Mode, Network, Output, Zoo};
+use leap_binder::model::{Architecture, Card, Checkpoint, Mode, Network, Output, Weights, Zoo};
 use serde::Deserialize;
 
 use super::formula;
@@ -330,5 +330,25 @@ fn torchvisions_state_dicts_load_under_their_names() {
         let far = far(&values(&output.logits), &golden.logits);
         assert!(far < CLOSE, "{name}: {far:e}");
         assert_eq!(zoo.from_torchvision("unheard.of"), None);
+    }
+}
+
+/// The same through a file, as a user has it: names and shapes are torchvision's.
+#[test]
+fn a_file_of_torchvisions_loads_as_weights() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/model/zoo_torchvision.json");
+    let golden: Torchvision = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["efficientnet_b0", "convnext_tiny"] {
+        let golden = &golden.networks[name];
+        let file = folder.path().join(name);
+        let tensors = golden.tensors.iter().map(|(theirs, shape)| (theirs.clone(), formula::tensor(theirs, shape)));
+        candle_core::safetensors::save(&tensors.collect(), &file).unwrap();
+        let card = Card::new(Architecture::by_name(name).unwrap(), ["a", "b", "c", "d", "e"]);
+        let weights = Weights::new(Checkpoint::open(&file).unwrap(), card).unwrap();
+        let network = weights.network(&Device::Cpu, DType::F32).unwrap();
+        let output = network.forward_t(&batch(golden.size), Mode::Eval).unwrap();
+        let far = far(&values(&output.logits), &golden.logits);
+        assert!(far < CLOSE, "{name}: {far:e}");
     }
 }

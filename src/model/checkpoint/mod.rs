@@ -39,7 +39,7 @@ use stored::Place;
 ///
 /// A file of `torch.save` may be a state dict, a dictionary that has one under `state_dict`, `model_state_dict`, `ema`,
 /// `model_ema`, `model`, `net`, `network` or `weights` (the first of these that holds tensors is taken; averaged
-/// weights come before the last ones), or a whole pickled `nn.Module`, bare or under such a key, as Ultralytics' `.pt`
+/// weights come before the last ones unless there is a `state_dict`), or a whole pickled `nn.Module`, bare or under such a key, as Ultralytics' `.pt`
 /// files have it. What else is in the file, such as an optimizer, is read over.
 ///
 /// Tensor names are those of the network: the prefixes `module.` (`DataParallel`), `_orig_mod.` (`torch.compile`) and
@@ -175,6 +175,35 @@ impl Checkpoint {
     /// The names of the tensors, sorted. At least one.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.tensors.keys().map(String::as_str)
+    }
+
+    /// The same file with its tensors under other names: `rename` gives the new name, or `None` for a tensor to leave out. For
+    /// prefixes and parts that this crate does not know. Nothing is read or copied.
+    ///
+    /// ```no_run
+    /// # use leap_binder::model::Checkpoint;
+    /// // A Lightning module that keeps its network as `densenet121`, beside a weighted loss.
+    /// let checkpoint = Checkpoint::open("model.ckpt")?;
+    /// let network = checkpoint.renamed(|name| name.strip_prefix("densenet121.").map(str::to_owned))?;
+    /// # Ok::<(), leap_binder::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Weights`] if two tensors would have one name, or none is left.
+    pub fn renamed(&self, rename: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        for (name, tensor) in &self.0.tensors {
+            let Some(new) = rename(name) else { continue };
+            if tensors.insert(new.clone(), tensor.clone()).is_some() {
+                return Err(Fault::new("one tensor for each name", format!("two that become {new}")).at(self.path()));
+            }
+        }
+        if tensors.is_empty() {
+            return Err(Fault::new("a tensor to keep", "none").at(self.path()));
+        }
+        let Opened { path, metadata, .. } = &*self.0;
+        Ok(Self(Arc::new(Opened { path: path.clone(), metadata: metadata.clone(), tensors })))
     }
 
     /// The type and shape of the tensor `name`. `None` if there is none.

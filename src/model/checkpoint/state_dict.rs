@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::fault::{Fault, Parsed, listed, shown};
 use super::pickle::{Heap, Node, NodeId, Value};
 
-/// The keys under which training programs keep the network, in the order in which they are tried. Averaged weights are
-/// what a network is to be used with, so they come before the last ones of the training.
+/// The keys under which training programs keep the network, in the order in which they are tried: first what names itself a state
+/// dict; then averaged weights, which a network is to be used with, before the last ones of the training.
 const KEYS: [&str; 8] = ["state_dict", "model_state_dict", "ema", "model_ema", "model", "net", "network", "weights"];
 /// A checkpoint in a checkpoint in a checkpoint.
 const MAX_WRAPPED: usize = 3;

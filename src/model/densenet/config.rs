@@ -1,3 +1,5 @@
+use crate::{Error, Result};
+
 /// What tells one DenseNet from another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DenseNetConfig {
@@ -58,6 +60,17 @@ impl DenseNetConfig {
             let channels = channels + layers * self.growth_rate;
             if index < last { channels / 2 } else { channels }
         })
+    }
+
+    /// Refuses what no network can be built of.
+    pub(super) fn check(&self) -> Result<()> {
+        let widths = self.growth_rate.min(self.init_features).min(self.bn_size);
+        let sound = matches!(self.channels, 1 | 3) && !self.block_layers.is_empty() && widths > 0;
+        if sound && (0.0..1.0).contains(&self.drop_rate) {
+            return Ok(());
+        }
+        let expected = "1 or 3 channels, at least one block, widths above zero, a drop rate of at least 0 and below 1";
+        Err(Error::argument("DenseNetConfig", expected, format!("{self:?}")))
     }
 
     fn of(growth_rate: usize, block_layers: [usize; 4], init_features: usize) -> Self {

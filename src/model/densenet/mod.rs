@@ -13,8 +13,9 @@ use candle_core::{D, DType, Device, Result as TensorResult, Tensor};
 use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, Linear, VarBuilder, batch_norm, conv2d_no_bias, linear};
 pub use config::DenseNetConfig;
 
+use super::staged::linear_by_row;
 use super::{Mode, Network, Output};
-use crate::nn::{conv2d, max_pool2d, norm, norm_relu, pointwise, relu};
+use crate::nn::{conv2d, max_pool2d, norm, norm_relu, relu};
 use crate::{Error, Result};
 
 /// torchvision's batch normalisation epsilon.
@@ -56,13 +57,10 @@ impl DenseNet {
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`] for a configuration without blocks or with another number of channels than 1 or 3,
+    /// [`Error::Argument`] for a configuration outside what its fields say,
     /// [`Error::Tensor`] with the module's name if a tensor is missing or has another shape.
     pub fn new(config: &DenseNetConfig, classes: usize, vb: VarBuilder) -> Result<Self> {
-        if config.block_layers.is_empty() || !matches!(config.channels, 1 | 3) {
-            let found = format!("{:?} with {} channels", config.block_layers, config.channels);
-            return Err(Error::argument("DenseNet::new", "at least one block, 1 or 3 channels", found));
-        }
+        config.check()?;
         let features = vb.pp("features");
         let stem = Conv2dConfig { stride: 2, padding: 3, ..Default::default() };
         let conv0 = conv2d_no_bias(config.channels, config.init_features, 7, stem, features.pp("conv0"))
@@ -126,15 +124,6 @@ impl DenseNet {
             self.transitions[place / 2 - 1].forward(xs, mode)
         }
     }
-
-    /// `classifier(latent)`, image by image, so that the number of images changes no bit.
-    fn head(&self, latent: &Tensor) -> TensorResult<Tensor> {
-        let logits = pointwise(self.classifier.weight(), &latent.unsqueeze(2)?)?.squeeze(2)?;
-        match self.classifier.bias() {
-            Some(bias) => logits.broadcast_add(bias),
-            None => Ok(logits),
-        }
-    }
 }
 
 impl Network for DenseNet {
@@ -171,6 +160,7 @@ impl Network for DenseNet {
     }
 
     fn run(&self, xs: &Tensor, stages: Range<usize>, mode: Mode) -> Result<Tensor> {
+        self.check_run(xs, &stages)?;
         let mut xs = xs.clone();
         for place in stages {
             xs = self.run_stage(place, &xs, mode).map_err(Error::tensor(&self.split_points[place]))?;
@@ -180,7 +170,7 @@ impl Network for DenseNet {
 
     fn top(&self, features: &Tensor, _mode: Mode) -> Result<Output> {
         let latent = relu(features).and_then(|xs| xs.mean((D::Minus2, D::Minus1))).map_err(Error::tensor("latent"))?;
-        let logits = self.head(&latent).map_err(Error::tensor("classifier"))?;
+        let logits = linear_by_row(&self.classifier, &latent).map_err(Error::tensor("classifier"))?;
         Ok(Output { logits, latent })
     }
 }

@@ -16,7 +16,8 @@ const TORCHVISION: &str = "torchvision's code is BSD-3-Clause; its ImageNet weig
 ///
 /// Left out are files of which only an MD5 is published (Keras), or no digest at all that could be established without
 /// fetching them (timm on the model hub, Ultralytics): name address and digest with [`Source::new`]. torchvision's EfficientNet,
-/// ConvNeXt and ViT are left out because their tensors are named otherwise than timm's.
+/// ConvNeXt and ViT are left out because they want their images prepared otherwise than timm's, whose preparation is what
+/// [`Architecture::input`](crate::model::Architecture::input) says.
 pub const KNOWN: &[Source] = &[
     torchvision(
         "densenet121-a639ec97.pth",

@@ -123,7 +123,6 @@ impl Download {
         if places.holds_file(source)? {
             return Ok(places.file);
         }
-        files::remove(&places.file)?;
         transfer::run(self, source, &places, progress)?;
         places.accept(source)?;
         Ok(places.file)

@@ -82,7 +82,7 @@ impl Source {
             return Err(Error::config(
                 "url",
                 "an address that begins with https:// or http://",
-                without_query(&self.url),
+                without_secrets(&self.url),
             ));
         }
         Ok(())
@@ -105,7 +105,7 @@ impl Source {
         found: impl Into<String>,
         source: Option<BoxError>,
     ) -> Error {
-        let url = without_query(&self.url).to_owned();
+        let url = without_secrets(&self.url);
         Error::Download { url, expected: expected.into(), found: found.into(), source }
     }
 }
@@ -119,8 +119,12 @@ pub(super) fn scheme(url: &str) -> Option<&'static str> {
 }
 
 /// The address without query and user, which may hold a secret.
-pub(super) fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or(url)
+pub(super) fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or(url);
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (host, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+    let host = host.rsplit('@').next().unwrap_or(host);
+    format!("{scheme}://{host}{path}")
 }
 
 #[cfg(test)]
@@ -148,9 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn errors_do_not_show_what_an_address_carries_after_the_question_mark() {
-        let source = Source::new("w", "https://example.org/w?signature=secret", "01234567");
-        let error = source.failed("a", "b", None).to_string();
-        assert!(error.contains("https://example.org/w") && !error.contains("secret"), "{error}");
+    fn errors_do_not_show_what_an_address_carries_in_secret() {
+        for url in [
+            "https://example.org/w?signature=secret",
+            "https://user:secret@example.org/w",
+            "https://a@secret@example.org/w#secret",
+        ] {
+            let error = Source::new("w", url, "01234567").failed("a", "b", None).to_string();
+            assert!(error.contains("https://example.org/w") && !error.contains("secret"), "{error}");
+        }
+        assert_eq!(without_secrets("https://example.org/a@b"), "https://example.org/a@b");
+        assert_eq!(without_secrets("https://secret@example.org"), "https://example.org");
     }
 }

@@ -9,7 +9,7 @@ use ureq::http::{Response, StatusCode, header};
 use ureq::{Agent, Body, Proxy};
 
 use super::files::{self, Origin, Places};
-use super::source::{scheme, without_query};
+use super::source::{scheme, without_secrets};
 use super::{Download, Source};
 use crate::progress::Progress;
 use crate::{Error, Result};
@@ -55,7 +55,7 @@ struct Begun {
 
 impl Begun {
     fn find(source: &Source, places: &Places) -> Option<Self> {
-        let origin = Origin::read(&places.from).filter(|origin| origin.url == without_query(&source.url))?;
+        let origin = Origin::read(&places.from).filter(|origin| origin.url == without_secrets(&source.url))?;
         let bytes = files::length(&places.part);
         (bytes > 0).then_some(Self { bytes, origin })
     }
@@ -128,7 +128,7 @@ fn get(agent: &Agent, source: &Source, begun: Option<&Begun>) -> Result<Response
         let location = text(&response, header::LOCATION).unwrap_or_default();
         let next = redirect(&url, location, source.is_secure()).ok_or_else(|| {
             let expected = if source.is_secure() { "a redirect to https" } else { "a redirect to https or http" };
-            source.failed(expected, format!("one to {:?}", without_query(location)), None)
+            source.failed(expected, format!("one to {:?}", without_secrets(location)), None)
         })?;
         url = Cow::Owned(next);
     }
@@ -187,7 +187,7 @@ impl Transfer<'_> {
                 self.places.discard_part()?;
                 let part = File::create(&self.places.part);
                 if let Some(version) = version(&response) {
-                    let url = without_query(&self.source.url).to_owned();
+                    let url = without_secrets(&self.source.url);
                     Origin { url, version: version.to_owned() }.write(&self.places.from)?;
                 }
                 part

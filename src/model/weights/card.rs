@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use super::wrong;
 use crate::imaging::ImageSpec;
 use crate::model::Architecture;
+use crate::model::network::sides_in_words;
 use crate::{Error, Result};
 
 /// What a weights file says of itself besides the numbers: the network, its classes, its input, where it comes from.
@@ -40,10 +41,13 @@ impl Card {
     pub const DATA_MANIFEST: &str = "data_manifest";
     /// Key: scores by name, as a JSON object of numbers; see [`Card::with_metrics`].
     pub const METRICS: &str = "metrics";
-    /// Key: the version and, in release builds from a repository, the commit of the crate that wrote the file.
+    /// Key: the version and, in release builds from a repository, the commit of the crate that wrote the file. Always set by
+    /// [`save`](super::save); the other keys stay as they were read or given.
     pub const MADE_BY: &str = "made_by";
 
-    /// A card for the input that the architecture's released weights take.
+    /// A card for the input that the architecture's released weights take ([`Architecture::input`]). Weights of another release may
+    /// want another: torchvision's ViT-B/16 and EfficientNet-B1, for two, are normalised as ImageNet is, timm's are not. See
+    /// [`Card::with_input`].
     pub fn new<S: Into<String>>(architecture: Architecture, classes: impl IntoIterator<Item = S>) -> Self {
         Self {
             architecture,
@@ -110,7 +114,7 @@ impl Card {
         metadata.insert("architecture".to_owned(), self.architecture.name().to_owned());
         metadata.insert("classes".to_owned(), serde_json::to_string(&self.classes).map_err(json)?);
         metadata.insert("input".to_owned(), serde_json::to_string(&self.input).map_err(json)?);
-        metadata.entry(Self::MADE_BY.to_owned()).or_insert_with(made_by);
+        metadata.insert(Self::MADE_BY.to_owned(), made_by());
         Ok(metadata)
     }
 
@@ -125,12 +129,14 @@ impl Card {
                 None,
             ));
         }
-        let sides = self.architecture.sides();
-        if !sides.contains(&self.input.width) || !sides.contains(&self.input.height) {
-            let expected = format!("an input that {} takes, with sides of {sides:?}", self.architecture);
-            return Err(wrong(path, expected, self.input.to_string(), None));
+        let (sides, step) = (self.architecture.sides(), self.architecture.step());
+        if [self.input.width, self.input.height].iter().all(|side| sides.contains(side) && side % step == 0) {
+            return Ok(());
         }
-        Ok(())
+        let multiples = if step == 1 { String::new() } else { format!(", multiples of {step}") };
+        let sides = sides_in_words(&sides);
+        let expected = format!("an input that {} takes, with {sides}{multiples}", self.architecture);
+        Err(wrong(path, expected, self.input.to_string(), None))
     }
 }
 

@@ -79,7 +79,10 @@ impl Weights {
     }
 
     /// Takes all but the classification head from `checkpoint`, whatever head it has, and draws a new head for the card's
-    /// classes from `seed`.
+    /// classes from `seed`. Left-over tensors under the usual names of heads (`fc`, `head`, `heads`, `classifier`, `linear`) are
+    /// passed over.
+    ///
+    /// A stem for colours does not become one for grey: give grey images three times ([`Colours::GreyReplicated`](crate::imaging::Colours)).
     ///
     /// # Errors
     ///
@@ -155,6 +158,21 @@ impl Weights {
 
     /// Reads the numbers into variables and builds the network of them, for training in f32: gradients reach all of
     /// them, and the running statistics move.
+    ///
+    /// A network with options of its own is built around the same variables:
+    ///
+    /// ```no_run
+    /// # use candle_core::{DType, Device};
+    /// # use candle_nn::VarBuilder;
+    /// # use leap_binder::model::{Classifier, DenseNet, DenseNetConfig, Weights};
+    /// # let weights = Weights::open("densenet201.safetensors")?;
+    /// let (_, variables) = weights.trainable(&Device::Cpu)?;
+    /// let config = DenseNetConfig { memory_efficient: true, drop_rate: 0.1, ..DenseNetConfig::densenet201() };
+    /// let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    /// let network = DenseNet::new(&config, weights.classes().len(), vb)?;
+    /// let classifier = Classifier::around(std::sync::Arc::new(network), weights.card())?;
+    /// # Ok::<(), leap_binder::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -12,6 +12,9 @@ use super::fresh::fresh;
 use super::names::canonical;
 use crate::model::{Architecture, Checkpoint};
 
+/// First parts of the names of classification heads in torchvision, timm and Keras's converter.
+const HEADS: [&str; 6] = ["fc", "head", "heads", "classifier", "last_linear", "linear"];
+
 /// Tensors whose values will not do; noted while a network is built.
 pub(super) type Problems = Arc<Mutex<Vec<String>>>;
 
@@ -38,9 +41,13 @@ impl Source {
         let mut names = HashMap::new();
         let mut problems = Vec::new();
         let drawn = |name: &str| seed.is_some() && (checkpoint.is_none() || name.starts_with(architecture.head()));
+        // What the heads of the usual libraries are called, for a file whose head is another one.
+        let foreign_head = |name: &str| {
+            seed.is_some() && !shapes.contains_key(name) && HEADS.contains(&name.split('.').next().unwrap_or_default())
+        };
         for name in checkpoint.iter().flat_map(Checkpoint::names) {
             let Some(own) = canonical(architecture, name, |name| shapes.contains_key(name)) else { continue };
-            if drawn(&own) {
+            if drawn(&own) || foreign_head(&own) {
                 continue;
             }
             if let Some(other) = names.insert(own, name.to_owned()) {
@@ -131,14 +138,18 @@ impl SimpleBackend for Reader {
     }
 }
 
-/// Whether a file's tensor will do. Under another library's name the same numbers may have another shape: torchvision's
-/// VGG has matrices where timm's has convolutions.
+/// Whether a file's tensor will do. Under another library's name the same numbers may have another shape: sides of one that
+/// come and go, and torchvision's VGG with matrices where timm's has convolutions.
 fn fits(found: &[usize], expected: &Shape, renamed: bool) -> bool {
-    found == expected.dims() || (renamed && found.iter().product::<usize>() == expected.elem_count())
+    let expected = expected.dims();
+    let without_ones = |shape: &[usize]| shape.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
+    let flattened =
+        || matches!((found, expected), ([a, b], [c, rest @ ..]) if a == c && *b == rest.iter().product::<usize>());
+    found == expected || (renamed && (without_ones(found) == without_ones(expected) || flattened()))
 }
 
 /// What is wrong with the values of a tensor on the CPU.
-fn fault(name: &str, tensor: &Tensor) -> Option<String> {
+pub(super) fn fault(name: &str, tensor: &Tensor) -> Option<String> {
     let (storage, _) = tensor.storage_and_layout();
     let Storage::Cpu(storage) = &*storage else { return None };
     let (finite, least) = match storage {
@@ -149,7 +160,7 @@ fn fault(name: &str, tensor: &Tensor) -> Option<String> {
         _ => return Some(format!("{name} of type {:?}", tensor.dtype())),
     };
     if !finite {
-        return Some(format!("{name} with values that are not finite"));
+        return Some(format!("{name} with values that are not finite in {}", tensor.dtype().as_str()));
     }
     (name.ends_with("running_var") && least < 0.0).then(|| format!("{name} with {least}"))
 }

@@ -91,9 +91,6 @@ fn build(size: YoloSize, channels: usize, classes: usize, vb: VarBuilder) -> Ten
     let deep = stages.split_off(BEFORE_FORK).into_iter().map(|(_, layer)| layer).collect();
     let widths = neck::widths(size);
     stages.push(("neck".to_owned(), Box::new(Neck::new(size, widths, deep, &source)?)));
-    let mut stages = stages.into_iter();
-    let first = stages.next().map(|(name, first)| (name, Box::new(WholeStrides(first)) as Box<dyn Layer>));
-    let stages = first.into_iter().chain(stages).collect();
     let head = Arc::new(Detect::new(widths, classes, source.pp("model.22"))?);
     let facts = Facts {
         name: size.detector().to_owned(),
@@ -136,6 +133,17 @@ impl Network for YoloDetector {
         self.network.device()
     }
 
+    fn check_input(&self, xs: &Tensor) -> Result<()> {
+        self.network.check_input(xs)?;
+        match *xs.dims() {
+            [.., h, w] if h % STRIDE == 0 && w % STRIDE == 0 => Ok(()),
+            _ => {
+                let expected = format!("sides that are multiples of {STRIDE}");
+                Err(Error::argument("YoloDetector", expected, format!("{:?}", xs.dims())))
+            }
+        }
+    }
+
     fn split_points(&self) -> &[String] {
         self.network.split_points()
     }
@@ -146,20 +154,6 @@ impl Network for YoloDetector {
 
     fn top(&self, features: &Tensor, mode: Mode) -> Result<Output> {
         self.network.top(features, mode)
-    }
-}
-
-/// The first stage, which refuses what would only fail at the first join.
-#[derive(Debug)]
-struct WholeStrides(Box<dyn Layer>);
-
-impl Layer for WholeStrides {
-    fn forward(&self, xs: &Tensor, mode: Mode) -> TensorResult<Tensor> {
-        let (_, _, h, w) = xs.dims4()?;
-        if h % STRIDE != 0 || w % STRIDE != 0 {
-            candle_core::bail!("expected sides that are multiples of {STRIDE}, found {h} rows and {w} columns");
-        }
-        self.0.forward(xs, mode)
     }
 }
 

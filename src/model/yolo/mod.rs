@@ -26,7 +26,7 @@ pub use strongest::StrongestBox;
 use crate::imaging::Resampling;
 
 /// Five halvings: from 32 pixels one is left.
-const STRIDE: usize = 32;
+pub(super) const STRIDE: usize = 32;
 
 /// The sides that the networks take; the detectors only multiples of [`STRIDE`].
 pub(in crate::model) const SIDES: RangeInclusive<usize> = STRIDE..=usize::MAX;

@@ -1,7 +1,7 @@
 //! What ConvNeXt and the vision transformer share. Both see an image as a row of places with a column of features each,
 //! `(n, features, places)`, so that a layer over the features is one matrix product and nothing is turned round.
 
-use candle_core::{Result as TensorResult, Tensor};
+use candle_core::{DType, Result as TensorResult, Tensor};
 use candle_nn::{Conv2d, Conv2dConfig, Init, VarBuilder, conv2d};
 
 use super::blocks::{Dense, affine};
@@ -25,9 +25,11 @@ impl LayerNorm {
 
     pub(super) fn forward(&self, xs: &Tensor) -> TensorResult<Tensor> {
         let per_feature = |values: &Tensor| along_features(values, xs.rank());
-        let centred = xs.broadcast_sub(&xs.mean_keepdim(1)?)?;
+        // The sum of squares leaves the range of f16 soon.
+        let wide = xs.to_dtype(DType::F32)?;
+        let centred = wide.broadcast_sub(&wide.mean_keepdim(1)?)?;
         let deviation = (centred.sqr()?.mean_keepdim(1)? + EPS)?.sqrt()?;
-        let normal = centred.broadcast_div(&deviation)?;
+        let normal = centred.broadcast_div(&deviation)?.to_dtype(xs.dtype())?;
         normal.broadcast_mul(&per_feature(&self.weight)?)?.broadcast_add(&per_feature(&self.bias)?)
     }
 }

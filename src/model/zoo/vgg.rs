@@ -103,7 +103,9 @@ fn at_least(xs: &Tensor, side: usize) -> TensorResult<Tensor> {
     }
     let (new_h, new_w) = (h.max(side), w.max(side));
     let rows = means(w, new_w, xs.device())?.to_dtype(xs.dtype())?;
-    let xs = xs.reshape((n * channels * h, w))?.matmul(&rows)?.reshape((n * channels, h, new_w))?;
+    // Plane by plane, so that the number of images changes no bit.
+    let rows = rows.broadcast_as((n * channels, w, new_w))?;
+    let xs = xs.reshape((n * channels, h, w))?.matmul(&rows)?;
     let columns = means(h, new_h, xs.device())?.to_dtype(xs.dtype())?.t()?;
     columns.broadcast_as((n * channels, new_h, h))?.matmul(&xs)?.reshape((n, channels, new_h, new_w))
 }
