@@ -61,5 +61,5 @@ fn memory_efficient_training_takes_less_and_says_the_same() {
     let (plain, frugal) = (training(false), training(true));
     println!("DenseNet-121, 4 images of 160 x 160: {:.0} MiB, memory-efficient {:.0} MiB", plain.1, frugal.1);
     assert_eq!(plain.0, frugal.0);
-    assert!(frugal.1 < 0.6 * plain.1, "{plain:?} {frugal:?}");
+    assert!(frugal.1 < 0.8 * plain.1, "{plain:?} {frugal:?}");
 }

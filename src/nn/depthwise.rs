@@ -241,7 +241,7 @@ impl CustomOp2 for WeightGradient {
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device, Var};
-    use candle_nn::Conv2dConfig;
+    use candle_nn::{Conv2dConfig, Module};
 
     use super::*;
 

@@ -17,7 +17,7 @@ pub struct DenseNetConfig {
     /// torchvision's weights are made.
     pub drop_rate: f64,
     /// Keep nothing of a dense block's inside for the gradient, and compute it again (see the paper's technical report, Pleiss et al.,
-    /// arXiv:1707.06990). Training then takes one more forward pass, and a fraction of the memory. Default false.
+    /// arXiv:1707.06990). Training then takes one more forward pass, and less memory. Default false.
     pub memory_efficient: bool,
 }
 
