@@ -1,6 +1,10 @@
 //! Weights: files that say what they are, files of PyTorch, new heads, saving, and files that are not what they should be.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[allow(dead_code)] // the networks' tests use the rest
+#[path = "networks/formula.rs"]
+mod formula;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -67,7 +71,7 @@ fn state_dicts_of_torchvision_score_as_there() {
         serde_json::from_slice(&std::fs::read(folder.join("state_dicts.json")).unwrap()).unwrap();
     let expected: Vec<Vec<f32>> = serde_json::from_value(golden["logits"].clone()).unwrap();
     let expected = expected.concat();
-    let xs = formula_batch();
+    let xs = formula::batch(2, 3, 64, 64);
     for name in ["densenet201-new.pth", "densenet201-old.pth", "densenet201-checkpoint.pth"] {
         let card = Card::new(Architecture::DenseNet201, ["a", "b", "c"]);
         let weights = Weights::new(Checkpoint::open(folder.join(name)).unwrap(), card).unwrap();
@@ -76,18 +80,6 @@ fn state_dicts_of_torchvision_score_as_there() {
             assert!((found - expected).abs() < 1e-6, "{name}: {found} instead of {expected}");
         }
     }
-}
-
-/// `batch(2, 3, 64, 64)` of `tests/fixtures/model/formula.py`.
-fn formula_batch() -> Tensor {
-    let hash = "input"
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mut rng = leap_binder::rng::SplitMix64::new(hash);
-    let values: Vec<f32> = (0..2 * 3 * 64 * 64)
-        .map(|_| (-1.0 + 2.0 * ((rng.next_u64() >> 40) as f64 / (1u64 << 24) as f64)) as f32)
-        .collect();
-    Tensor::from_vec(values, (2, 3, 64, 64), &CPU).unwrap()
 }
 
 #[test]

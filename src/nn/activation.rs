@@ -12,6 +12,7 @@ pub(crate) fn silu(xs: &Tensor) -> Result<Tensor> {
 }
 
 /// `x * (1 + erf(x / sqrt(2))) / 2` (Hendrycks and Gimpel, arXiv:1606.08415), not the approximation by a tanh.
+#[cfg_attr(not(feature = "zoo"), allow(dead_code))]
 pub(crate) fn gelu(xs: &Tensor) -> Result<Tensor> {
     if is_plain(xs) {
         return xs.contiguous()?.apply_op1(Activation::Gelu);

@@ -9,6 +9,7 @@ pub(crate) fn dropout(xs: &Tensor, rate: f64, seed: u64, layer: &str) -> Result<
 }
 
 /// Stochastic depth (Huang et al., ECCV 2016): [`dropout`] of whole samples, the rows of the first axis.
+#[cfg(feature = "zoo")]
 pub(crate) fn drop_path(xs: &Tensor, rate: f64, seed: u64, layer: &str) -> Result<Tensor> {
     let mut shape = vec![1; xs.rank()];
     shape[0] = xs.dim(0)?;
@@ -22,11 +23,7 @@ fn masked(xs: &Tensor, shape: &[usize], rate: f64, seed: u64, layer: &str) -> Re
     if !(0.0..1.0).contains(&rate) {
         candle_core::bail!("dropout of {layer}: expected a rate of at least 0 and below 1, found {rate}")
     }
-    // FNV-1a of the name, so that layers with one seed drop different places.
-    let start = layer
-        .bytes()
-        .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mut rng = SplitMix64::new(start);
+    let mut rng = SplitMix64::named(seed, layer);
     let threshold = (rate * (1u64 << 32) as f64) as u64;
     let kept = (1.0 / (1.0 - rate)) as f32;
     let mask = (0..shape.iter().product()).map(|_| if rng.next_u64() >> 32 < threshold { 0.0 } else { kept });
@@ -55,6 +52,7 @@ mod tests {
         assert!(dropout(&xs, 1.0, 0, "a").is_err());
     }
 
+    #[cfg(feature = "zoo")]
     #[test]
     fn a_path_is_dropped_whole() {
         let xs = Tensor::ones((64, 3, 2), DType::F32, &Device::Cpu).unwrap();

@@ -4,7 +4,6 @@
 //! On the CPU candle shares large element-wise operations out to a pool of spinning threads, one caller at a time. Images
 //! that are scored side by side would wait for each other there, so these kernels stay on their caller's thread.
 
-#[cfg(feature = "zoo")]
 mod activation;
 mod avg_pool;
 mod batch_stats;
@@ -19,12 +18,15 @@ mod recompute;
 mod relu;
 
 #[cfg(feature = "zoo")]
-pub(crate) use activation::{gelu, silu};
+pub(crate) use activation::gelu;
+pub(crate) use activation::silu;
 pub(crate) use avg_pool::avg_pool2d;
 pub(crate) use conv::{conv2d, pointwise};
 #[cfg(feature = "zoo")]
 pub(crate) use depthwise::depthwise;
-pub(crate) use dropout::{drop_path, dropout};
+#[cfg(feature = "zoo")]
+pub(crate) use dropout::drop_path;
+pub(crate) use dropout::dropout;
 pub(crate) use max_pool::max_pool2d;
 pub(crate) use norm::{Statistics, norm, norm_relu, normalise};
 pub(crate) use recompute::{Run, recompute};

@@ -7,10 +7,7 @@ use leap_binder::rng::SplitMix64;
 
 /// Even draws from `low..high`, seeded with the FNV-1a hash of `name`.
 pub(crate) fn draws(name: &str, count: usize, low: f64, high: f64) -> Vec<f32> {
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mut rng = SplitMix64::new(hash);
+    let mut rng = SplitMix64::named(0, name);
     let unit = |bits: u64| (bits >> 40) as f64 / (1u64 << 24) as f64;
     (0..count).map(|_| (low + (high - low) * unit(rng.next_u64())) as f32).collect()
 }

@@ -9,10 +9,7 @@ use crate::rng::SplitMix64;
 /// The tensor `name`, drawn as candle's layers ask for it, but from the crate's own generator: equal seeds, names and shapes
 /// give equal values on every machine, whatever else is drawn.
 pub(super) fn fresh(seed: u64, name: &str, shape: &Shape, init: Init, dtype: DType, device: &Device) -> Result<Tensor> {
-    let start = name
-        .bytes()
-        .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let mut rng = SplitMix64::new(start);
+    let mut rng = SplitMix64::named(seed, name);
     let mut even = move || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
     let count = shape.elem_count();
     // Box and Muller's pairs, of which each draw here uses one half.

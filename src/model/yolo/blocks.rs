@@ -6,7 +6,7 @@ use candle_nn::{BatchNorm, Conv2d, Conv2dConfig, batch_norm, conv2d_no_bias};
 use super::Source;
 use crate::model::Mode;
 use crate::model::staged::Layer;
-use crate::nn::{conv2d, max_pool2d, norm};
+use crate::nn::{conv2d, max_pool2d, norm, silu};
 
 /// Convolution, batch normalisation, SiLU. Padded so that with stride 1 the sides stay.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Conv {
 
 impl Layer for Conv {
     fn forward(&self, xs: &Tensor, mode: Mode) -> TensorResult<Tensor> {
-        norm(&self.bn, &conv2d(&self.conv, xs)?, mode.is_train())?.silu()
+        silu(&norm(&self.bn, &conv2d(&self.conv, xs)?, mode.is_train())?)
     }
 }
 
