@@ -9,12 +9,15 @@
 
 mod batch;
 mod columns;
+mod fingerprint;
 mod layout;
 mod sample;
 mod scored;
 mod table;
+mod thumbnail;
 mod write;
 
+pub use fingerprint::Fingerprint;
 pub use sample::SampleFailure;
 pub use table::{SampleRow, SampleTable};
 
@@ -38,11 +41,13 @@ pub struct EvaluateOptions {
     pub batch_size: usize,
     /// The input encoder that feeds the model. Default: the first.
     pub input: Option<String>,
+    /// Keeps a small picture of each input, whose longer side has that many pixels, for reports. Default: none.
+    pub thumbnail_side: Option<usize>,
 }
 
 impl Default for EvaluateOptions {
     fn default() -> Self {
-        Self { batch_size: 8, input: None }
+        Self { batch_size: 8, input: None, thumbnail_side: None }
     }
 }
 
@@ -100,7 +105,8 @@ pub fn evaluate(
     let plan = Plan::new(binder, model, options)?;
     let subsets = chosen_subsets(binder, states)?;
     let started = Instant::now();
-    let table = SampleTable::new(binder, plan.prediction);
+    let mut table = SampleTable::new(plan.prediction.labels.iter().cloned());
+    table.losses = binder.losses().iter().map(|loss| loss.name.clone()).collect();
     let mut run = Run { layout: None, metrics: MetricColumns::all(binder), table, failures: Vec::new() };
     for subset in &subsets {
         progress.begin(&format!("evaluate {}", subset.state), subset.len());

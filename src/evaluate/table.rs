@@ -1,7 +1,9 @@
 use serde::Serialize;
 
-use crate::binder::{PredictionType, Registry};
+use super::Fingerprint;
 use crate::contract::{DataState, MetadataValue, SampleId};
+use crate::imaging::Image;
+use crate::metrics::arg_max;
 
 /// What an evaluation knows of every sample: the ground of metrics, insights and reports.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,14 +49,42 @@ pub struct SampleRow {
     /// The model's latent vector. Not part of the JSON; see [`SampleTable::write_latents`].
     #[serde(skip)]
     pub latent: Vec<f32>,
+    /// What the sample's input is, so that it can be recognised elsewhere. Not part of the JSON.
+    #[serde(skip)]
+    pub fingerprint: Fingerprint,
+    /// A small picture of the input, where [`super::EvaluateOptions::thumbnail_side`] asks for one. Not part of the JSON.
+    #[serde(skip)]
+    pub thumbnail: Option<Image>,
+}
+
+impl SampleRow {
+    /// A row of which nothing is known but what a model held probable. Its prediction is the likeliest class, the first of
+    /// equals; fill the other fields as far as they are known.
+    pub fn new(id: impl Into<SampleId>, state: DataState, probabilities: Vec<f64>) -> Self {
+        Self {
+            id: id.into(),
+            state,
+            attributes: Vec::new(),
+            label: None,
+            prediction: arg_max(&probabilities),
+            probabilities,
+            losses: Vec::new(),
+            metrics: Vec::new(),
+            metadata: Vec::new(),
+            latent: Vec::new(),
+            fingerprint: Fingerprint::default(),
+            thumbnail: None,
+        }
+    }
 }
 
 impl SampleTable {
-    pub(super) fn new(binder: &Registry, prediction: &PredictionType) -> Self {
+    /// A table without rows and without columns, for samples that were scored elsewhere.
+    pub fn new(classes: impl IntoIterator<Item: Into<String>>) -> Self {
         Self {
-            classes: prediction.labels.clone(),
+            classes: classes.into_iter().map(Into::into).collect(),
             attributes: Vec::new(),
-            losses: binder.losses().iter().map(|loss| loss.name.clone()).collect(),
+            losses: Vec::new(),
             metrics: Vec::new(),
             metadata: Vec::new(),
             rows: Vec::new(),
