@@ -63,6 +63,17 @@ mod golden {
     }
 
     #[test]
+    fn percentiles_are_numpys() {
+        let every = Image::grey(16, 16, (0..=255).collect()).unwrap();
+        let grey = GreyStatistics::of(&every, GreyMode::Exact);
+        // numpy.percentile(numpy.arange(256), p, method="inverted_cdf")
+        for (percent, level) in [(0.0, 0), (1.0, 2), (5.0, 12), (50.0, 127), (95.0, 243), (99.0, 253), (100.0, 255)] {
+            assert_eq!(grey.percentile(percent), level, "{percent} %");
+        }
+        assert_eq!((grey.percentile(-3.0), grey.percentile(300.0)), (0, 255));
+    }
+
+    #[test]
     fn equal_pixels_give_equal_numbers() {
         for (name, sample, image) in samples(".png") {
             for (mode, expected) in [(GreyMode::Reference, &sample.reference), (GreyMode::Exact, &sample.exact)] {

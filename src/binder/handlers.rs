@@ -34,6 +34,7 @@ pub(crate) trait AnyDataset: Send + Sync {
     fn load(&self, id: &SampleId, state: DataState) -> HandlerResult<Box<AnySample>>;
     fn load_group(&self, ids: &[SampleId], state: DataState) -> HandlerResult<Vec<Box<AnySample>>>;
     fn attributes(&self, id: &SampleId, state: DataState) -> Vec<(String, String)>;
+    fn digest(&self, sample: &AnySample) -> Option<[u8; 32]>;
 }
 
 /// An input encoder: a sample in, one tensor of the model's input out.

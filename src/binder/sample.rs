@@ -18,6 +18,8 @@ pub struct EncodedSample {
     pub metadata: Vec<(String, MetadataValue)>,
     /// The latent spaces that are computed from samples, by name.
     pub latent_spaces: Vec<(String, Tensor)>,
+    /// SHA-256 of the bytes in which the sample is stored, where the data set gives it ([`crate::contract::Dataset::digest`]).
+    pub digest: Option<[u8; 32]>,
 }
 
 impl Registry {
@@ -107,6 +109,7 @@ impl Registry {
                 latent_spaces.push((space.name.clone(), encode("latent_space", &space.name, compute)?));
             }
         }
-        Ok(EncodedSample { inputs, ground_truths, metadata, latent_spaces })
+        let digest = guarded("digest", || Ok(self.dataset.digest(sample)))?;
+        Ok(EncodedSample { inputs, ground_truths, metadata, latent_spaces, digest })
     }
 }

@@ -56,6 +56,12 @@ pub trait Dataset: Send + Sync + 'static {
     fn attributes(&self, _id: &SampleId, _state: DataState) -> Vec<(String, String)> {
         Vec::new()
     }
+
+    /// SHA-256 of the bytes in which a sample is stored, where loading has seen them: by it the analysis finds equal files.
+    /// None by default. No part of the contract.
+    fn digest(&self, _sample: &Self::Sample) -> Option<[u8; 32]> {
+        None
+    }
 }
 
 /// What an encoder may return: one sample's tensor, without a batch axis.

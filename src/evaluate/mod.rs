@@ -34,7 +34,7 @@ use crate::model::Model;
 use crate::progress::Progress;
 use crate::{Error, Result};
 
-/// How an evaluation runs. Nothing here changes a result, except `input` where a binder has several.
+/// How an evaluation runs. Nothing here changes a score, except `input` where a binder has several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EvaluateOptions {
     /// Images scored together; two batches are in memory at a time. Default: 8.
@@ -157,6 +157,7 @@ struct Plan<'a> {
     input: usize,
     given: ImageSpec,
     prediction: &'a PredictionType,
+    thumbnail_side: Option<usize>,
 }
 
 impl<'a> Plan<'a> {
@@ -184,7 +185,7 @@ impl<'a> Plan<'a> {
             right: format!("the binder does not say how input {} is prepared (see image_input)", encoder.name),
         })?;
         model.input().accepts(&given)?;
-        Ok(Self { binder, model, input, given, prediction })
+        Ok(Self { binder, model, input, given, prediction, thumbnail_side: options.thumbnail_side })
     }
 }
 

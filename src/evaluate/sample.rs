@@ -1,9 +1,11 @@
 use candle_core::{DType, Tensor};
 use serde::Serialize;
 
-use super::Plan;
+use super::thumbnail::thumbnail;
+use super::{Fingerprint, Plan};
 use crate::binder::{EncodedSample, guarded};
 use crate::contract::{Code, DataState, SampleId, Violation};
+use crate::imaging::Image;
 
 /// A sample, or a function on a sample, that failed in an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,6 +35,8 @@ pub(super) struct Loaded {
     pub(super) encoded: EncodedSample,
     /// Index of the true class.
     pub(super) label: Option<usize>,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) thumbnail: Option<Image>,
 }
 
 impl Plan<'_> {
@@ -42,9 +46,19 @@ impl Plan<'_> {
             self.fits_model(&encoded.inputs[self.input])?;
             let label = encoded.ground_truths.first().map(|xs| self.label(xs)).transpose()?;
             let attributes = guarded("attributes", || Ok(self.binder.dataset.attributes(id, state)))?;
-            Ok(Loaded { id: id.clone(), attributes, encoded, label })
+            let (fingerprint, thumbnail) = self.recognise(&encoded)?;
+            Ok(Loaded { id: id.clone(), attributes, encoded, label, fingerprint, thumbnail })
         });
         loaded.map_err(|violation| SampleFailure::new(id, state, violation))
+    }
+
+    /// The fingerprint of the image that goes into the model, and a small picture of it where one is asked for.
+    fn recognise(&self, encoded: &EncodedSample) -> Result<(Fingerprint, Option<Image>), Violation> {
+        let name = || format!("input_encoder::{}", self.binder.inputs[self.input].name);
+        let values = guarded(&name(), || Ok(encoded.inputs[self.input].flatten_all()?.to_vec1::<f32>()?))?;
+        let image = guarded(&name(), || Ok(self.given.image(&values)?))?;
+        let fingerprint = Fingerprint { bytes: encoded.digest, ..Fingerprint::of(&image) };
+        Ok((fingerprint, self.thumbnail_side.and_then(|side| thumbnail(&image, side))))
     }
 
     fn fits_model(&self, xs: &Tensor) -> Result<(), Violation> {

@@ -21,16 +21,24 @@ pub const MAX_DECODED_BYTES: u64 = MAX_PIXELS * 4;
 /// Reads and decodes a JPEG or PNG file; see [`decode`].
 ///
 /// # Errors
-/// [`Error::Io`] when the file cannot be read, else as [`decode`].
+/// As [`read_file`] and [`decode`].
 pub fn decode_file(path: impl AsRef<Path>) -> Result<Image> {
+    let path = path.as_ref();
+    decode(&read_file(path)?, &path.to_string_lossy())
+}
+
+/// Reads an image file whole, for callers who want its bytes as well as its pixels.
+///
+/// # Errors
+/// [`Error::Io`] when the file cannot be read, [`Error::Image`] when it has more than [`MAX_DECODED_BYTES`].
+pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     let path = path.as_ref();
     let length = fs::metadata(path).map_err(|error| Error::io("read", path, error))?.len();
     if length > MAX_DECODED_BYTES {
         let expected = format!("a file of at most {MAX_DECODED_BYTES} bytes");
         return Err(bad_image(&path.to_string_lossy(), &expected, format!("{length} bytes"), None));
     }
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    decode(&bytes, &path.to_string_lossy())
+    fs::read(path).map_err(|error| Error::io("read", path, error))
 }
 
 /// Decodes the bytes of a JPEG or PNG file, as OpenCV's `imread` does.

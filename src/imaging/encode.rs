@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Colours, Image, ImageSpec};
+use crate::{Error, Result};
 
 /// The order of the three channels in a network's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,48 @@ impl Image {
     }
 }
 
+impl ImageSpec {
+    /// The image behind encoded `values` `(height, width, channels)`, flattened row by row: what [`Image::encode_as`] encoded.
+    ///
+    /// Grey where the input is grey, else RGB. Values between two levels go to the nearest, values out of range to the end of
+    /// it, NaN to black.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] when the number of values is another one.
+    pub fn image(&self, values: &[f32]) -> Result<Image> {
+        let [height, width, channels] = self.shape();
+        if values.len() != height * width * channels {
+            let expected = format!("{height} x {width} x {channels} values");
+            return Err(Error::argument("ImageSpec::image", expected, values.len().to_string()));
+        }
+        let level = |value: f32, channel: usize| {
+            let unit = match self.normalisation {
+                Normalisation::UnitRange => value,
+                Normalisation::MeanStd { mean, std } => value * std[channel] + mean[channel],
+            };
+            (unit * 255.0).round() as u8 // `as` keeps to 0..=255, NaN becomes 0
+        };
+        let sources = match self.channel_order {
+            ChannelOrder::Rgb => [0, 1, 2],
+            ChannelOrder::Bgr => [2, 1, 0],
+        };
+        match self.colours {
+            Colours::Rgb => {
+                let pixels = values.as_chunks::<3>().0.iter();
+                Image::rgb(
+                    width,
+                    height,
+                    pixels.flat_map(|pixel| [0, 1, 2].map(|c| level(pixel[sources[c]], c))).collect(),
+                )
+            }
+            Colours::GreyReplicated | Colours::Grey => {
+                let first = values.iter().step_by(channels);
+                Image::grey(width, height, first.map(|&value| level(value, sources[0])).collect())
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +146,25 @@ mod tests {
             assert_eq!(image.encode_as(&spec(Colours::Grey)), [three[0], three[3]]);
             assert_eq!(image.encode_as(&spec(Colours::Rgb)), image.encode(channel_order, Normalisation::IMAGENET));
         }
+    }
+
+    #[test]
+    fn an_encoded_image_comes_back() {
+        let image = Image::rgb(16, 16, (0..768).map(|place| (place % 256) as u8).collect()).unwrap();
+        for (colours, channel_order, normalisation) in [
+            (Colours::Rgb, ChannelOrder::Rgb, Normalisation::UnitRange),
+            (Colours::Rgb, ChannelOrder::Bgr, Normalisation::IMAGENET),
+            (Colours::GreyReplicated, ChannelOrder::Bgr, Normalisation::IMAGENET),
+            (Colours::GreyReplicated, ChannelOrder::Rgb, Normalisation::UnitRange),
+            (Colours::Grey, ChannelOrder::Bgr, Normalisation::IMAGENET),
+        ] {
+            let spec = ImageSpec { width: 16, height: 16, colours, channel_order, normalisation, resampling: None };
+            let expected = if colours.is_grey() { image.to_grey() } else { image.clone() };
+            assert_eq!(spec.image(&image.encode_as(&spec)).unwrap(), expected, "{spec}");
+        }
+        let spec: ImageSpec = serde_json::from_str(r#"{"side": 2, "channels": 1, "scale": "1/255"}"#).unwrap();
+        assert_eq!(spec.image(&[f32::NAN, -1.0, 2.0, 0.5]).unwrap().as_bytes(), [0, 0, 255, 128]);
+        assert!(spec.image(&[0.0]).unwrap_err().to_string().contains("expected 2 x 2 x 1 values, found 1"));
     }
 
     #[test]

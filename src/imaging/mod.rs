@@ -17,6 +17,7 @@
 //! # Ok::<(), leap_binder::Error>(())
 //! ```
 
+mod border;
 mod complete;
 mod decode;
 mod encode;
@@ -27,7 +28,8 @@ mod signature;
 mod spec;
 mod statistics;
 
-pub use decode::{MAX_DECODED_BYTES, MAX_PIXELS, decode, decode_file};
+pub use border::BorderStatistics;
+pub use decode::{MAX_DECODED_BYTES, MAX_PIXELS, decode, decode_file, read_file};
 pub use encode::{ChannelOrder, Normalisation};
 pub use image::Image;
 pub use resample::{Resampling, resize_f32};

@@ -58,6 +58,19 @@ impl GreyStatistics {
         Self { counts, mean, std: (numpy_sum(&levels, &squares) / pixels).sqrt() }
     }
 
+    /// The least level at or below which at least `percent` of the pixels lie (numpy's `inverted_cdf`); 0 to 255.
+    ///
+    /// `percent` is in [0, 100]; below it counts as 0, above it as 100.
+    pub fn percentile(&self, percent: f64) -> u8 {
+        let wanted = (percent.clamp(0.0, 100.0) / 100.0 * self.pixels() as f64).ceil().max(1.0) as u64;
+        let mut below = 0;
+        let level = self.counts.iter().position(|count| {
+            below += count;
+            below >= wanted
+        });
+        level.unwrap_or(255) as u8
+    }
+
     /// Pixels of grey level zero.
     pub fn black_pixels(&self) -> u64 {
         self.counts[0]

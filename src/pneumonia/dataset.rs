@@ -1,11 +1,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::config::Config;
 use super::listing::{Entry, Listing};
 use crate::Result;
 use crate::contract::{DataState, Dataset, HandlerResult, SampleId, Subset};
-use crate::imaging::{GreyStatistics, Image, decode_file};
+use crate::imaging::{BorderStatistics, GreyStatistics, Image, decode, read_file};
 use crate::{BoxError, Error};
 
 /// A folder of chest X-rays, split into training, validation and test.
@@ -32,6 +34,14 @@ pub struct Xray {
     pub class: usize,
     /// Grey levels of `image`.
     pub grey: GreyStatistics,
+    /// What stands at the edges and in the corners of `image`.
+    pub border: BorderStatistics,
+    /// Columns of the file's image, before it was resized.
+    pub original_width: usize,
+    /// Rows of it.
+    pub original_height: usize,
+    /// SHA-256 of the file.
+    pub digest: [u8; 32],
 }
 
 impl ChestXrays {
@@ -103,18 +113,27 @@ impl Dataset for ChestXrays {
 
     fn load(&self, id: &SampleId, _state: DataState) -> HandlerResult<Xray> {
         let entry = self.entries.get(id).ok_or_else(|| BoxError::from(format!("no X-ray {id} was listed")))?;
-        let mut image = decode_file(self.root.join(&entry.relative))?;
+        let path = self.root.join(&entry.relative);
+        let bytes = read_file(&path)?;
+        let mut image = decode(&bytes, &path.to_string_lossy())?;
+        let (original_width, original_height) = (image.width(), image.height());
         if self.config.grey {
             image = image.to_grey();
         }
         let image = image.resize(self.config.side, self.config.side, self.config.resampling)?;
         let grey = GreyStatistics::of(&image, self.config.grey_mode);
-        Ok(Xray { image, class: entry.class, grey })
+        let border = BorderStatistics::of(&image);
+        let digest = Sha256::digest(&bytes).into();
+        Ok(Xray { image, class: entry.class, grey, border, original_width, original_height, digest })
     }
 
     /// `file`, below the root, and `patient`, by the file's name.
     fn attributes(&self, id: &SampleId, _state: DataState) -> Vec<(String, String)> {
         let patient = self.entries.get(id).map_or("", |entry| &entry.patient);
         vec![("file".to_owned(), id.to_string()), ("patient".to_owned(), patient.to_owned())]
+    }
+
+    fn digest(&self, sample: &Xray) -> Option<[u8; 32]> {
+        Some(sample.digest)
     }
 }

@@ -11,6 +11,9 @@
 //! | `number_of_black_pixels` | metadata | pixels of grey level 0 |
 //! | `pixels_count` | metadata | 256 columns, `pixels_count_0` to `pixels_count_255` |
 //! | `image_mean`, `image_std` | metadata | of the grey levels, 0 to 255 |
+//! | `exposure` | metadata | grey levels below which 1, 5, 50, 95 and 99 % of the pixels lie: `exposure_p1`, ... |
+//! | `border` | metadata | of the outer tenth: `border_mean`, `border_black` (share); `border_corner_marks` (share of bright marks, such as letters, in the corner that has most) |
+//! | `original` | metadata | the file's own size: `original_width`, `original_height`, `original_aspect` |
 //! | `pixels_histogram` | visualizer | the 30 commonest pixel values |
 //! | `bar_names_visualizer` | visualizer | one bar for each class |
 //! | `categorical_crossentropy_loss` | loss | cross-entropy of the predicted probabilities |
@@ -33,6 +36,7 @@ pub use dataset::{ChestXrays, Xray};
 use crate::Result;
 use crate::binder::{Binder, losses};
 use crate::contract::{Metadata, ground_truth, input, prediction};
+use crate::imaging::BorderStatistics;
 
 /// Describes a folder of chest X-rays and what a model says about them.
 ///
@@ -60,6 +64,18 @@ pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
         })
         .metadata("image_mean", |xray| Ok(xray.grey.mean))
         .metadata("image_std", |xray| Ok(xray.grey.std))
+        .metadata("exposure", |xray| {
+            let level = |percent: u64| (format!("p{percent}"), xray.grey.percentile(percent as f64) as i64);
+            Ok(Metadata::map([1, 5, 50, 95, 99].map(level)))
+        })
+        .metadata("border", |xray| {
+            let BorderStatistics { mean, black, corner_marks } = xray.border;
+            Ok(Metadata::map([("mean", mean), ("black", black), ("corner_marks", corner_marks)]))
+        })
+        .metadata("original", |xray| {
+            let (width, height) = (xray.original_width as f64, xray.original_height as f64);
+            Ok(Metadata::map([("width", width), ("height", height), ("aspect", width / height)]))
+        })
         .prediction_with("classes", labels.iter().copied(), -1)
         .visualizer("pixels_histogram", [input("image")], move |[image]| {
             visualizers::pixels_histogram(image, order, normalisation)
@@ -79,7 +95,17 @@ pub fn binder(data: ChestXrays) -> Result<Binder<ChestXrays>> {
             flow.visualizer("pixels_histogram", &image)?;
             flow.visualizer("bar_names_visualizer", &truth)?;
             flow.visualizer("bar_names_visualizer", &scores)?;
-            for name in ["gt_label", "gt_name", "number_of_black_pixels", "pixels_count", "image_mean", "image_std"] {
+            for name in [
+                "gt_label",
+                "gt_name",
+                "number_of_black_pixels",
+                "pixels_count",
+                "image_mean",
+                "image_std",
+                "exposure",
+                "border",
+                "original",
+            ] {
                 flow.metadata(name)?;
             }
             Ok(())

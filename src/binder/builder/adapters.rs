@@ -31,6 +31,10 @@ impl<D: Dataset> AnyDataset for Erased<D> {
     fn attributes(&self, id: &SampleId, state: DataState) -> Vec<(String, String)> {
         self.0.attributes(id, state)
     }
+
+    fn digest(&self, sample: &AnySample) -> Option<[u8; 32]> {
+        sample.downcast_ref().and_then(|sample| self.0.digest(sample))
+    }
 }
 
 /// The sample as its data set made it.
