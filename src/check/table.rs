@@ -91,7 +91,8 @@ impl CheckReport {
 }
 
 impl FunctionReport {
-    pub(super) fn title(&self) -> String {
+    /// `kind::name`, or one of them where both are the same.
+    pub(crate) fn title(&self) -> String {
         if self.name == self.kind.as_str() {
             self.name.clone()
         } else {
@@ -99,7 +100,8 @@ impl FunctionReport {
         }
     }
 
-    fn result(&self) -> String {
+    /// What the function gave on the first sample, in a few words.
+    pub(crate) fn result(&self) -> String {
         let Some(subset) = self.subsets.iter().find(|subset| !subset.columns.is_empty()) else {
             return String::new();
         };
