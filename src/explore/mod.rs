@@ -3,12 +3,17 @@
 mod insights;
 mod matrix;
 mod neighbours;
+mod product;
+mod projection;
 
 use serde::Serialize;
 
 pub use insights::{Evidence, Gap, Insight, InsightKind, LabelIssue, Pair};
 pub use matrix::Matrix;
-pub use neighbours::{Metric, Neighbours};
+pub use neighbours::{Metric, Neighbours, similar};
+pub use projection::{
+    Affinities, Pca, Projection, ProjectionMethod, ProjectionOptions, Quality,
+};
 
 /// One metadata column, or a range of neighbouring histogram bins, in which two groups differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
