@@ -1,5 +1,6 @@
 //! Where a model fails and why: the latent space of a table of samples, and what stands out in it.
 
+mod clusters;
 mod insights;
 mod matrix;
 mod neighbours;
@@ -8,6 +9,7 @@ mod projection;
 
 use serde::Serialize;
 
+pub use clusters::{ClusterMethod, ClusterOptions, Clustering, Purity, davies_bouldin, silhouette};
 pub use insights::{Evidence, Gap, Insight, InsightKind, LabelIssue, Pair};
 pub use matrix::Matrix;
 pub use neighbours::{Metric, Neighbours, similar};
