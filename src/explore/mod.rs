@@ -1,14 +1,21 @@
 //! Where a model fails and why: the latent space of a table of samples, and what stands out in it.
 
+mod clusters;
 mod insights;
 mod matrix;
 mod neighbours;
+mod product;
+mod projection;
 
 use serde::Serialize;
 
+pub use clusters::{ClusterMethod, ClusterOptions, Clustering, Purity, davies_bouldin, silhouette};
 pub use insights::{Evidence, Gap, Insight, InsightKind, LabelIssue, Pair};
 pub use matrix::Matrix;
-pub use neighbours::{Metric, Neighbours};
+pub use neighbours::{Metric, Neighbours, similar};
+pub use projection::{
+    Affinities, Pca, Projection, ProjectionMethod, ProjectionOptions, Quality,
+};
 
 /// One metadata column, or a range of neighbouring histogram bins, in which two groups differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
