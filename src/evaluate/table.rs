@@ -4,6 +4,7 @@ use super::Fingerprint;
 use crate::contract::{DataState, MetadataValue, SampleId};
 use crate::imaging::Image;
 use crate::metrics::arg_max;
+use crate::{Error, Result};
 
 /// What an evaluation knows of every sample: the ground of metrics, insights and reports.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -91,16 +92,50 @@ impl SampleTable {
         }
     }
 
+    /// Whether every row fits the columns, so that the table can be explored and reported.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] naming the first sample whose probabilities, attributes, losses, metrics or metadata are not as many as the
+    /// columns, whose latent vector is not as long as the first one's, or whose label or prediction is no class.
+    pub fn validate(&self) -> Result<()> {
+        let width = self.rows.first().map_or(0, |row| row.latent.len());
+        let classes = self.classes.len();
+        for row in &self.rows {
+            let counts = [
+                ("probabilities", classes, row.probabilities.len()),
+                ("attributes", self.attributes.len(), row.attributes.len()),
+                ("losses", self.losses.len(), row.losses.len()),
+                ("metrics", self.metrics.len(), row.metrics.len()),
+                ("metadata", self.metadata.len(), row.metadata.len()),
+                ("latent values", width, row.latent.len()),
+            ];
+            let refuse = |expected: String, found: String| {
+                Err(Error::argument("SampleTable", expected, format!("{found} for sample {}", row.id)))
+            };
+            if let Some((what, expected, found)) = counts.into_iter().find(|(_, expected, found)| expected != found) {
+                return refuse(format!("{expected} {what} in every row"), found.to_string());
+            }
+            if let Some(class) = row.label.into_iter().chain([row.prediction]).find(|class| *class >= classes) {
+                return refuse(format!("classes below {classes}"), class.to_string());
+            }
+        }
+        Ok(())
+    }
+
     /// The labelled rows with the largest first loss, largest first; ties by id. Rows without a loss are left out.
     pub fn worst(&self, count: usize) -> Vec<&SampleRow> {
+        self.worst_places(count).into_iter().map(|place| &self.rows[place]).collect()
+    }
+
+    /// The places of [`SampleTable::worst`] in the rows.
+    pub(crate) fn worst_places(&self, count: usize) -> Vec<usize> {
         let loss = |row: &SampleRow| row.losses.first().copied().flatten();
-        let mut rows: Vec<&SampleRow> = self.rows.iter().filter(|row| loss(row).is_some()).collect();
-        rows.sort_by(|a, b| {
-            let (left, right) = (loss(a).unwrap_or_default(), loss(b).unwrap_or_default());
-            right.total_cmp(&left).then_with(|| a.id.cmp(&b.id))
-        });
-        rows.truncate(count);
-        rows
+        let mut ranked: Vec<(f32, usize)> =
+            self.rows.iter().enumerate().filter_map(|(place, row)| Some((loss(row)?, place))).collect();
+        let id = |place: usize| &self.rows[place].id;
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| id(a.1).cmp(id(b.1))));
+        ranked.truncate(count);
+        ranked.into_iter().map(|(_, place)| place).collect()
     }
 
     /// The name of a class index.
