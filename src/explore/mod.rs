@@ -1,42 +1,47 @@
 //! Where a model fails and why: the latent space of a table of samples, and what stands out in it.
+//!
+//! [`explore()`] does all of it on a [`SampleTable`](crate::evaluate::SampleTable): a population map, clusters, similar
+//! samples, shortcuts, and [`Insight`]s in plain sentences. Each part is a function of its own as well:
+//!
+//! | question | ask |
+//! |---|---|
+//! | how do the samples lie? | [`Projection::fit`]; [`Projection::place`] for new ones |
+//! | which groups are there? | [`Clustering::hdbscan`], [`Clustering::kmeans`] |
+//! | what is like these samples? | [`similar`], [`Neighbours::of`] |
+//! | what sets two groups apart? | [`differences`] |
+//! | can metadata alone tell the label? | [`shortcuts`] |
+//! | where does the model do badly? | [`low_performance`] |
+//! | do subsets come from one population? | [`domain_gap`] |
+//! | what is there twice, or in two subsets? | [`duplication`], [`data_leakage`] |
+//! | what is unlike all else? | [`out_of_distribution`] |
+//! | which labels are wrong? | [`mislabeled_samples`], [`confident_learning`] |
 
 mod clusters;
+mod columns;
+pub mod confident_learning;
+mod differences;
+mod exploration;
+mod features;
 mod insights;
+mod label_noise;
 mod matrix;
 mod neighbours;
 mod product;
 mod projection;
-
-use serde::Serialize;
+mod shortcuts;
+pub mod statistics;
+mod tail;
 
 pub use clusters::{ClusterMethod, ClusterOptions, Clustering, Purity, davies_bouldin, silhouette};
-pub use insights::{Evidence, Gap, Insight, InsightKind, LabelIssue, Pair};
+pub use columns::{Column, ColumnKind, Columns, Family};
+pub use differences::{Difference, differences};
+pub use exploration::{Exploration, ExploreOptions, LatentSpace, explore};
+pub use insights::{
+    Context, DuplicateOptions, Evidence, Gap, Insight, InsightKind, InsightOptions, LabelIssue, MislabeledOptions,
+    OutlierOptions, Pair, data_leakage, domain_gap, duplication, low_performance, mislabeled_samples,
+    out_of_distribution,
+};
 pub use matrix::Matrix;
 pub use neighbours::{Metric, Neighbours, similar};
-pub use projection::{
-    Affinities, Pca, Projection, ProjectionMethod, ProjectionOptions, Quality,
-};
-
-/// One metadata column, or a range of neighbouring histogram bins, in which two groups differ.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Difference {
-    /// The column's name, or `pixels_count_190..231` for a range of bins, both ends included.
-    pub column: String,
-    /// The columns behind it: one, or each bin of the range.
-    pub columns: Vec<String>,
-    /// The category whose share differs most, where the column holds texts or booleans.
-    pub category: Option<String>,
-    /// Median inside the group; for a category its share in [0, 1].
-    pub inside: f64,
-    /// The same outside.
-    pub outside: f64,
-    /// Mutual information between the column and belonging to the group, in nats.
-    pub mutual_information: f64,
-    /// Effect size in [-1, 1], positive where the values inside are larger: Cliff's delta, or, for a category, phi.
-    pub effect: f64,
-    /// Two-sided p-value: Mann-Whitney U, or chi-squared (Fisher's exact test in small tables).
-    pub p_value: f64,
-    /// The same after Benjamini-Hochberg over all columns that were compared.
-    pub p_adjusted: f64,
-}
+pub use projection::{Affinities, Pca, Projection, ProjectionMethod, ProjectionOptions, Quality};
+pub use shortcuts::{Shortcut, ShortcutOptions, Shortcuts, shortcuts};

@@ -44,7 +44,7 @@ impl Bootstrap {
     pub const NONE: Self = Self { resamples: 0, seed: 0, level: 0.95 };
 
     /// Refuses a level outside (0, 1).
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.level > 0.0 && self.level < 1.0 {
             return Ok(());
         }
@@ -55,7 +55,7 @@ impl Bootstrap {
     ///
     /// Resample i has a generator of its own, whose seed is i more than the first number drawn from `seed`. SplitMix64
     /// steps by 2^64 over the golden ratio, so nearby seeds meet only after more draws than anyone makes.
-    pub(super) fn resample<T: Send>(&self, n: usize, statistic: impl Fn(&[u64]) -> T + Sync) -> Vec<T> {
+    pub(crate) fn resample<T: Send>(&self, n: usize, statistic: impl Fn(&[u64]) -> T + Sync) -> Vec<T> {
         let first = SplitMix64::new(self.seed).next_u64();
         let draw = |counts: &mut Vec<u64>, index: usize| {
             let mut rng = SplitMix64::new(first.wrapping_add(index as u64));
@@ -67,7 +67,7 @@ impl Bootstrap {
     }
 
     /// A value with the interval of its resampled values.
-    pub(super) fn estimate(&self, value: Option<f64>, resampled: impl Iterator<Item = f64>) -> Estimate {
+    pub(crate) fn estimate(&self, value: Option<f64>, resampled: impl Iterator<Item = f64>) -> Estimate {
         let mut sorted: Vec<f64> = resampled.collect();
         sorted.sort_by(f64::total_cmp);
         let tail = (1.0 - self.level) / 2.0;

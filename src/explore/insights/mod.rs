@@ -1,8 +1,20 @@
 //! What stands out in a table of samples, said in plain sentences and with the numbers behind them.
 
+mod context;
+mod domain_gap;
+mod low_performance;
+mod mixing;
+mod slices;
+mod words;
+
 use serde::Serialize;
 
 use super::Difference;
+
+pub(crate) use context::drawn_order;
+pub use context::{Context, InsightOptions};
+pub use domain_gap::domain_gap;
+pub use low_performance::low_performance;
 
 /// The kinds of insight, under Tensorleap's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
