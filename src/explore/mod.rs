@@ -1,12 +1,18 @@
 //! Where a model fails and why: the latent space of a table of samples, and what stands out in it.
 
+pub mod confident_learning;
 mod insights;
+mod label_noise;
 mod matrix;
 mod neighbours;
+mod tail;
 
 use serde::Serialize;
 
-pub use insights::{Evidence, Gap, Insight, InsightKind, LabelIssue, Pair};
+pub use insights::{
+    DuplicateOptions, Evidence, Gap, Insight, InsightKind, LabelIssue, MislabeledOptions, OutlierOptions, Pair,
+    data_leakage, duplication, mislabeled_samples, out_of_distribution,
+};
 pub use matrix::Matrix;
 pub use neighbours::{Metric, Neighbours};
 
