@@ -1,4 +1,13 @@
+use std::array;
+
+use sha2::{Digest, Sha256};
+
 use crate::imaging::Image;
+
+/// Cells of the perceptual hash's grid: one column more than there are differences in a row.
+const GRID: (usize, usize) = (17, 16);
+/// The differences of at least one grey level, of 256, that an image needs for a perceptual hash.
+const STRUCTURE: usize = 64;
 
 /// What a sample's input is, so that it can be recognised elsewhere: exactly by digests, nearly by a perceptual hash.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -8,14 +17,85 @@ pub struct Fingerprint {
     pub bytes: Option<[u8; 32]>,
     /// SHA-256 of the size and the 8-bit values of the image that goes into the model.
     pub pixels: Option<[u8; 32]>,
-    /// Difference hash of that image; equal but for a few bits after re-encoding or slight resizing.
+    /// Difference hash of that image; equal but for a few bits after re-encoding or slight resizing. None where the image has
+    /// too little structure to be told by it: a flat one is like any other.
     pub perceptual: Option<[u64; 4]>,
 }
 
 impl Fingerprint {
     /// The fingerprint of an image, whose stored bytes are not known.
+    ///
+    /// `pixels` is the SHA-256 of width, height and channels, each as eight little-endian bytes, and of
+    /// [`Image::as_bytes`].
+    ///
+    /// `perceptual` is a difference hash (Neal Krawetz, "Kind of Like That", 2013) on a finer grid: the grey image
+    /// ([`Image::to_grey`]) is averaged over 17 x 16 cells of equal area, pixels that straddle a border counting in parts;
+    /// bit `16 * row + column`, the lowest of the first number first, is set where the cell to the right is brighter by one
+    /// grey level or more. A level's margin keeps the bits of flat regions at rest. Fewer than 64 neighbours that
+    /// differ by a level, in either direction, are too little structure, and give none.
+    ///
+    /// Integers throughout: the same on every machine and in every version.
     pub fn of(image: &Image) -> Self {
-        let _ = image;
-        Self::default()
+        Self { bytes: None, pixels: Some(digest(image)), perceptual: difference_hash(image) }
     }
+
+    /// In how many of 256 bits two perceptual hashes differ.
+    pub fn hamming(a: &[u64; 4], b: &[u64; 4]) -> u32 {
+        a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
+    }
+}
+
+fn digest(image: &Image) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for side in [image.width(), image.height(), image.channels()] {
+        hasher.update((side as u64).to_le_bytes());
+    }
+    hasher.update(image.as_bytes());
+    hasher.finalize().into()
+}
+
+fn difference_hash(image: &Image) -> Option<[u64; 4]> {
+    let cells = cell_sums(image);
+    // A cell's weights sum to the number of pixels, so that this is one grey level.
+    let level = image.width() as i128 * image.height() as i128;
+    let (mut hash, mut structure) = ([0u64; 4], 0);
+    for (place, pair) in cells.iter().flat_map(|row| row.windows(2)).enumerate() {
+        let difference = i128::from(pair[1]) - i128::from(pair[0]);
+        structure += usize::from(difference.abs() >= level);
+        if difference >= level {
+            hash[place / 64] |= 1 << (place % 64);
+        }
+    }
+    (structure >= STRUCTURE).then_some(hash)
+}
+
+/// The grid's cells: grey levels, each weighted by the area that pixel and cell share, in units of a 17 x 16th of a pixel.
+fn cell_sums(image: &Image) -> [[u64; GRID.0]; GRID.1] {
+    let grey = image.to_grey();
+    let columns = shares(image.width(), GRID.0);
+    let rows = shares(image.height(), GRID.1);
+    let mut sums = [[0; GRID.0]; GRID.1];
+    for (line, weights) in grey.as_bytes().chunks_exact(image.width()).zip(&rows) {
+        let mut across = [0u64; GRID.0];
+        for (&level, weights) in line.iter().zip(&columns) {
+            weights.iter().for_each(|&(cell, weight)| across[cell] += u64::from(level) * weight);
+        }
+        for &(row, weight) in weights {
+            let add: [u64; GRID.0] = array::from_fn(|cell| across[cell] * weight);
+            sums[row].iter_mut().zip(add).for_each(|(sum, add)| *sum += add);
+        }
+    }
+    sums
+}
+
+/// For each of `pixels` along one side the cells that it touches, with the length they share: a pixel is `cells` long, and a
+/// cell is `pixels` long.
+fn shares(pixels: usize, cells: usize) -> Vec<Vec<(usize, u64)>> {
+    let touched = |pixel: usize| {
+        let (start, end) = (pixel * cells, (pixel + 1) * cells);
+        (start / pixels..=(end - 1) / pixels)
+            .map(|cell| (cell, (end.min((cell + 1) * pixels) - start.max(cell * pixels)) as u64))
+            .collect()
+    };
+    (0..pixels).map(touched).collect()
 }

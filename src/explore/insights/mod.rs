@@ -1,20 +1,32 @@
 //! What stands out in a table of samples, said in plain sentences and with the numbers behind them.
 
+mod accuracy_gap;
 mod context;
+mod data_leakage;
 mod domain_gap;
+mod duplication;
 mod low_performance;
+mod mislabeled;
 mod mixing;
+mod out_of_distribution;
 mod slices;
+mod twins;
 mod words;
 
 use serde::Serialize;
 
-use super::Difference;
+use super::{Difference, Neighbours};
+use crate::{Error, Result};
 
 pub(crate) use context::drawn_order;
 pub use context::{Context, InsightOptions};
+pub use data_leakage::data_leakage;
 pub use domain_gap::domain_gap;
+pub use duplication::duplication;
 pub use low_performance::low_performance;
+pub use mislabeled::{MislabeledOptions, mislabeled_samples};
+pub use out_of_distribution::{OutlierOptions, out_of_distribution};
+pub use twins::DuplicateOptions;
 
 /// The kinds of insight, under Tensorleap's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -155,4 +167,52 @@ pub struct LabelIssue {
     pub self_confidence: f64,
     /// The share of nearest neighbours that have the given class.
     pub neighbours: f64,
+}
+
+/// An insight without differences, gap and p-values.
+fn plain(
+    kind: InsightKind,
+    severity: f64,
+    title: String,
+    sentence: String,
+    samples: Vec<usize>,
+    evidence: Evidence,
+) -> Insight {
+    let severity = severity.clamp(0.0, 1.0);
+    let (differences, gap, p_value, p_adjusted) = (Vec::new(), None, None, None);
+    Insight { kind, severity, title, sentence, samples, differences, gap, p_value, p_adjusted, evidence }
+}
+
+/// Refuses neighbours of another table, or that name rows that are not there.
+fn check_neighbours(function: &'static str, neighbours: &Neighbours, rows: usize) -> Result<()> {
+    let (indices, distances) = (&neighbours.indices, &neighbours.distances);
+    let fits = |(row, distances): (&Vec<usize>, &Vec<f32>)| {
+        row.len() == distances.len() && row.iter().all(|&place| place < rows)
+    };
+    if indices.len() == rows && distances.len() == rows && indices.iter().zip(distances).all(fits) {
+        return Ok(());
+    }
+    Err(Error::argument(
+        function,
+        format!("the neighbours of the table's {rows} rows"),
+        format!("{} rows", indices.len()),
+    ))
+}
+
+/// `1 sample`, `2 samples`.
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// A share in per cent, as `3.4 %`.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A name that a sentence can hold: its first 60 characters.
+fn short(name: &str) -> String {
+    match name.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
 }
