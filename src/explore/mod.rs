@@ -11,7 +11,7 @@ pub use matrix::Matrix;
 pub use neighbours::{Metric, Neighbours};
 
 /// One metadata column, or a range of neighbouring histogram bins, in which two groups differ.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
     /// The column's name, or `pixels_count_190..231` for a range of bins, both ends included.
