@@ -67,6 +67,8 @@ pub mod model;
 mod nn;
 pub mod pneumonia;
 pub mod progress;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod rng;
 
 pub use binder::Binder;

@@ -86,8 +86,33 @@ pub struct Insight {
     pub evidence: Evidence,
 }
 
+impl Insight {
+    /// A finding of the caller's own, without differences, gap and p-values; those fields are public.
+    pub fn new(
+        kind: InsightKind,
+        severity: f64,
+        title: impl Into<String>,
+        sentence: impl Into<String>,
+        samples: Vec<usize>,
+        evidence: Evidence,
+    ) -> Self {
+        Self {
+            kind,
+            severity,
+            title: title.into(),
+            sentence: sentence.into(),
+            samples,
+            differences: Vec::new(),
+            gap: None,
+            p_value: None,
+            p_adjusted: None,
+            evidence,
+        }
+    }
+}
+
 /// A metric inside and outside of a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Gap {
     /// The metric: a loss's name, `accuracy`, ...
@@ -142,7 +167,7 @@ pub enum Evidence {
 }
 
 /// Two samples that are the same, or nearly so.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Pair {
     /// Place of the first in the table's rows.
@@ -156,7 +181,7 @@ pub struct Pair {
 }
 
 /// A label that is probably wrong.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct LabelIssue {
     /// The given class.

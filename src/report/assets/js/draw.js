@@ -1,0 +1,150 @@
+// Painting: all marks into one picture, and over it what follows the hand.
+
+const canvas = byId("points");
+const overlay = byId("overlay");
+const paper = canvas ? canvas.getContext("2d", { alpha: false }) : null;
+const glass = overlay ? overlay.getContext("2d") : null;
+let picture = null;
+let pixels = null;
+let ratio = 1;
+
+/** Colours and marks of all rows for the present state, made anew when it changes and not for every frame. */
+const look = { colours: [], marks: [], rims: [], order: null, opacity: null };
+
+const backgroundColour = () => (isDark() ? [20, 24, 29] : [255, 255, 255]);
+const inkColour = () => (isDark() ? [236, 239, 242] : [24, 28, 33]);
+
+function shapeOf(row) {
+  if (labels[row] === NONE) return TRIANGLE;
+  return labels[row] === predictions[row] ? DISC : DIAMOND;
+}
+
+/** Marks grow a little as one comes closer, and are small where there are many. */
+function baseRadius() {
+  const many = count > 5000 ? 2.4 : count > 1000 ? 3.1 : 4.2;
+  const closer = Math.max(1, view.scale / wholeScale());
+  return many * Math.min(2.2, closer ** 0.28);
+}
+
+function prepareLook() {
+  const field = fields.get(state.colour);
+  const [background, ink] = [backgroundColour(), inkColour()];
+  const selected = new Set(state.selection);
+  const colours = new Map();
+  look.colours = new Array(count);
+  look.opacity = new Uint16Array(count);
+  const first = [];
+  const last = [];
+  for (let row = 0; row < count; row += 1) {
+    let colour = colourOf(field, row);
+    if (state.sized && badness) {
+      // Bigger and darker is worse; on black, stronger instead of darker.
+      const bad = Math.round(16 * badness[row]) / 16;
+      const key = `${colour}|${bad}`;
+      if (!colours.has(key)) {
+        const pale = mix(background, colour, 0.45 + 0.55 * Math.min(1, 1.6 * bad));
+        colours.set(key, isDark() ? mix(pale, ink, 0.3 * Math.max(0, bad - 0.5)) : mix(pale, [0, 0, 0], 0.55 * Math.max(0, bad - 0.35)));
+      }
+      colour = colours.get(key);
+    }
+    look.colours[row] = colour;
+    look.opacity[row] = selected.size && !selected.has(row) ? 56 : 235;
+    (selected.size && selected.has(row) ? last : first).push(row);
+  }
+  const worstLast = (a, b) => badness[a] - badness[b] || a - b;
+  if (state.sized && badness) [first, last].forEach((rows) => rows.sort(worstLast));
+  look.order = Uint32Array.from(first.concat(last));
+}
+
+function resize() {
+  const box = byId("plot").getBoundingClientRect();
+  if (!box.width || !box.height) return false;
+  ratio = Math.min(3, window.devicePixelRatio || 1);
+  [view.width, view.height] = [box.width, box.height];
+  for (const one of [canvas, overlay]) {
+    one.width = Math.round(box.width * ratio);
+    one.height = Math.round(box.height * ratio);
+  }
+  picture = paper.createImageData(canvas.width, canvas.height);
+  pixels = new Uint32Array(picture.data.buffer);
+  return true;
+}
+
+/** Paints the whole map now. */
+function paint() {
+  if (!picture) return;
+  prepareIfNeeded();
+  const [width, height] = [canvas.width, canvas.height];
+  const [background, ink] = [backgroundColour(), inkColour()];
+  pixels.fill(0xff000000 | (background[2] << 16) | (background[1] << 8) | background[0]);
+  const [scale, left, top] = [view.scale * ratio, view.width * ratio / 2 - view.x * view.scale * ratio, view.height * ratio / 2 - view.y * view.scale * ratio];
+  const base = baseRadius() * ratio;
+  const rim = Math.max(1, Math.round(ratio * 0.9));
+  const margin = 14 * ratio;
+  const filtered = shownCount < count;
+  const ghost = mask(DISC, Math.max(1, 0.45 * base), 0);
+  const ghostColour = mix(background, ink, 0.35);
+  for (let place = 0; place < look.order.length; place += 1) {
+    const row = look.order[place];
+    const [x, y] = [xs[row] * scale + left, ys[row] * scale + top];
+    if (!(x > -margin && y > -margin && x < width + margin && y < height + margin)) continue;
+    if (!shown[row]) {
+      if (filtered) stamp(pixels, width, height, x, y, ghost, ghostColour, ghostColour, 70);
+      continue;
+    }
+    const shape = shapeOf(row);
+    const radius = state.sized && badness ? base * (0.7 + 2.1 * badness[row]) : base * (shape === DISC ? 1 : 1.25);
+    stamp(pixels, width, height, x, y, mask(shape, radius, shape === DISC ? 0 : rim), look.colours[row], ink, look.opacity[row]);
+  }
+  paper.putImageData(picture, 0, 0);
+  paintGlass();
+}
+
+/** What lies over the marks: the sample in focus, the one under the pointer, and the lasso. */
+function paintGlass() {
+  glass.setTransform(ratio, 0, 0, ratio, 0, 0);
+  glass.clearRect(0, 0, view.width, view.height);
+  const ink = css(inkColour());
+  const ring = (row, radius, width) => {
+    if (row < 0 || !Number.isFinite(xs[row])) return;
+    const [x, y] = toScreen(xs[row], ys[row]);
+    glass.beginPath();
+    glass.arc(x, y, radius, 0, 2 * Math.PI);
+    glass.lineWidth = width;
+    glass.strokeStyle = ink;
+    glass.stroke();
+  };
+  if (state.selection.length === 1) ring(state.selection[0], 11, 2.5);
+  ring(state.focus, 8, 1.5);
+  if (lassoPath.length > 1) {
+    glass.beginPath();
+    lassoPath.forEach(([x, y], place) => (place ? glass.lineTo(x, y) : glass.moveTo(x, y)));
+    glass.closePath();
+    glass.globalAlpha = 0.12;
+    glass.fillStyle = ink;
+    glass.fill();
+    glass.globalAlpha = 1;
+    glass.setLineDash([5, 4]);
+    glass.lineWidth = 1.5;
+    glass.strokeStyle = ink;
+    glass.stroke();
+    glass.setLineDash([]);
+  }
+}
+
+let lookKey = "";
+function prepareIfNeeded() {
+  const key = `${state.colour}|${state.bins}|${state.sized}|${isDark()}|${selectionMark}`;
+  if (key !== lookKey) prepareLook();
+  lookKey = key;
+}
+
+let selectionMark = 0;
+let frame = 0;
+/** Paints with the next frame of the screen, however often it is called until then. */
+function redraw() {
+  if (!frame) frame = requestAnimationFrame(() => {
+    frame = 0;
+    paint();
+  });
+}

@@ -1,0 +1,154 @@
+use std::borrow::Cow;
+
+use super::private::Redactor;
+use super::{CheckSummary, ClusterFacts, MethodNote, Picture, Report, Shortcut};
+use crate::contract::DataState;
+use crate::evaluate::SampleTable;
+use crate::explore::{Evidence, Insight, Neighbours};
+use crate::metrics::ClassificationReport;
+use crate::{Error, Result};
+
+/// A report whose parts are known to fit together, and from which ids are gone where that was asked for.
+pub(super) struct Prepared<'a> {
+    pub(super) title: Cow<'a, str>,
+    pub(super) table: Cow<'a, SampleTable>,
+    pub(super) points: Option<(&'a [[f32; 2]], Cow<'a, str>)>,
+    pub(super) clusters: Option<(&'a [Option<usize>], Cow<'a, [ClusterFacts]>)>,
+    pub(super) neighbours: Option<&'a Neighbours>,
+    pub(super) insights: Cow<'a, [Insight]>,
+    pub(super) metrics: &'a [(DataState, &'a ClassificationReport)],
+    pub(super) facts: Cow<'a, [(String, String)]>,
+    pub(super) check: Option<Cow<'a, CheckSummary>>,
+    pub(super) shortcuts: Cow<'a, [Shortcut]>,
+    pub(super) pictures: &'a [Picture],
+    pub(super) methods: Cow<'a, [MethodNote]>,
+    /// Whether ids were taken away, and how many metadata columns went with them.
+    pub(super) private: Option<usize>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(report: &'a Report<'a>) -> Result<Self> {
+        check(report)?;
+        let plain = Self {
+            title: Cow::Borrowed(&report.title),
+            table: Cow::Borrowed(report.table),
+            points: report.points.as_ref().map(|(points, note)| (*points, Cow::Borrowed(note.as_str()))),
+            clusters: report.clusters.as_ref().map(|(labels, facts)| (*labels, Cow::Borrowed(facts.as_slice()))),
+            neighbours: report.neighbours,
+            insights: Cow::Borrowed(report.insights),
+            metrics: &report.metrics,
+            facts: Cow::Borrowed(&report.facts),
+            check: report.check.as_ref().map(Cow::Borrowed),
+            shortcuts: Cow::Borrowed(&report.shortcuts),
+            pictures: &report.pictures,
+            methods: Cow::Borrowed(&report.methods),
+            private: None,
+        };
+        Ok(if report.private { plain.redacted() } else { plain })
+    }
+
+    fn redacted(self) -> Self {
+        let redactor = Redactor::new(&self.table);
+        let text = |text: &str| redactor.text(text);
+        let pair = |(name, value): &(String, String)| (text(name), text(value));
+        let mut clusters = self.clusters;
+        if let Some((_, facts)) = &mut clusters {
+            facts.to_mut().iter_mut().for_each(|facts| facts.features = text(&facts.features));
+        }
+        let mut check = self.check;
+        if let Some(check) = &mut check {
+            let check = check.to_mut();
+            check.summary = text(&check.summary);
+            for row in &mut check.rows {
+                (row.name, row.detail) = (text(&row.name), text(&row.detail));
+            }
+        }
+        let mut methods = self.methods;
+        for method in methods.to_mut() {
+            method.text = text(&method.text);
+            method.parameters = method.parameters.iter().map(pair).collect();
+        }
+        let mut shortcuts = self.shortcuts;
+        shortcuts.to_mut().retain(|shortcut| redactor.keeps(&shortcut.column));
+        Self {
+            points: self.points.map(|(points, note)| (points, Cow::Owned(text(&note)))),
+            clusters,
+            insights: self.insights.iter().map(|insight| redacted(insight, &redactor)).collect(),
+            facts: self.facts.iter().map(pair).collect(),
+            check,
+            shortcuts,
+            methods,
+            private: Some(redactor.columns_left_out()),
+            table: Cow::Owned(redactor.table(&self.table)),
+            ..self
+        }
+    }
+
+    /// The first loss of a row, if it is a number.
+    pub(super) fn loss(&self, row: usize) -> Option<f64> {
+        let loss = self.table.rows.get(row)?.losses.first().copied().flatten()?;
+        loss.is_finite().then_some(f64::from(loss))
+    }
+
+    /// The cluster of a row.
+    pub(super) fn cluster(&self, row: usize) -> Option<usize> {
+        self.clusters.as_ref().and_then(|(labels, _)| labels.get(row).copied().flatten())
+    }
+}
+
+fn redacted(insight: &Insight, redactor: &Redactor) -> Insight {
+    let mut insight = insight.clone();
+    insight.title = redactor.text(&insight.title);
+    insight.sentence = redactor.text(&insight.sentence);
+    insight.differences.retain(|difference| difference.columns.iter().all(|column| redactor.keeps(column)));
+    insight.differences.retain(|difference| redactor.keeps(&difference.column));
+    for difference in &mut insight.differences {
+        difference.category = difference.category.as_deref().map(|category| redactor.text(category));
+    }
+    match &mut insight.evidence {
+        Evidence::Group { rule, .. } => *rule = redactor.rule(rule),
+        Evidence::Scores { what, .. } => *what = redactor.text(what),
+        Evidence::Pairs { .. } | Evidence::Labels { .. } => {}
+    }
+    insight
+}
+
+/// Refuses parts that do not fit the table.
+fn check(report: &Report) -> Result<()> {
+    let rows = report.table.rows.len();
+    let as_many = |what: &str, found: usize| match found == rows {
+        true => Ok(()),
+        false => Err(Error::argument("Report", format!("{rows} {what}, one for each row"), found.to_string())),
+    };
+    let inside = |what: &str, row: Option<&usize>| match row {
+        Some(row) => Err(Error::argument("Report", format!("{what} below {rows}"), row.to_string())),
+        None => Ok(()),
+    };
+    if let Some((points, _)) = &report.points {
+        as_many("points", points.len())?;
+    }
+    if let Some((labels, _)) = &report.clusters {
+        as_many("cluster labels", labels.len())?;
+    }
+    if let Some(neighbours) = report.neighbours {
+        as_many("lists of neighbours", neighbours.indices.len())?;
+        inside("neighbours", neighbours.indices.iter().flatten().find(|&&row| row >= rows))?;
+    }
+    for insight in report.insights {
+        inside("samples of insights", insight.samples.iter().find(|&&row| row >= rows))?;
+        if let Evidence::Pairs { pairs, .. } = &insight.evidence {
+            inside("pairs of insights", pairs.iter().flat_map(|pair| [&pair.a, &pair.b]).find(|&&row| row >= rows))?;
+        }
+    }
+    for picture in &report.pictures {
+        inside("pictures' rows", Some(&picture.row).filter(|&&row| row >= rows))?;
+        for (map, _) in &picture.heat_maps {
+            let expected = map.height.checked_mul(map.width);
+            if map.values.is_empty() || expected != Some(map.values.len()) {
+                let expected = format!("a heat map of {} x {} values", map.height, map.width);
+                return Err(Error::argument("Report", expected, map.values.len().to_string()));
+            }
+        }
+    }
+    Ok(())
+}
