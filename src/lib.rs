@@ -59,6 +59,7 @@ pub mod check;
 pub mod contract;
 mod error;
 pub mod evaluate;
+pub mod explore;
 pub mod imaging;
 pub mod manifest;
 pub mod metrics;

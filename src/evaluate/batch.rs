@@ -82,6 +82,8 @@ impl Plan<'_> {
                 metrics: Vec::new(),
                 metadata: sample.encoded.metadata.into_iter().map(|(_, value)| value).collect(),
                 latent,
+                fingerprint: super::Fingerprint::default(),
+                thumbnail: None,
             });
         }
         Ok(())
