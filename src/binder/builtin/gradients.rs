@@ -35,7 +35,8 @@ impl Gradient {
             return values.into_tensor(DType::F32, device);
         }
         let values = values.into_values();
-        let rows = |xs: &Tensor| xs.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous()?.reshape((values.len(), ()));
+        let rows =
+            |xs: &Tensor| xs.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.contiguous()?.reshape((values.len(), ()));
         let (g, p) = (rows(ground_truth)?, rows(prediction)?);
         let bounds = bounds(prediction.dtype(), EPSILON, 1.0 - EPSILON);
         Ok(g.apply_op2(&p, Differentiable { gradient: self, values, bounds })?.to_device(device)?)

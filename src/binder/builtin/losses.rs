@@ -85,7 +85,9 @@ pub fn mean_squared_error(ground_truth: &Tensor, prediction: &Tensor) -> Handler
 /// Those of the [module](self): the rows do not fit together.
 pub fn mean_squared_logarithmic_error(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
     let ln_1p = |xs: &Rows| xs.map(|x| 1.0 + x).ln();
-    per_sample(ground_truth, prediction, Gradient::SquaredLogarithmic, |g, p| squared(&ln_1p(g).minus(&ln_1p(p))).mean())
+    per_sample(ground_truth, prediction, Gradient::SquaredLogarithmic, |g, p| {
+        squared(&ln_1p(g).minus(&ln_1p(p))).mean()
+    })
 }
 
 /// `mean(|g - p|)`.
@@ -103,7 +105,9 @@ pub fn mean_absolute_error(ground_truth: &Tensor, prediction: &Tensor) -> Handle
 /// # Errors
 /// Those of the [module](self): the rows do not fit together.
 pub fn mean_absolute_percentage_error(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
-    per_sample(ground_truth, prediction, Gradient::AbsolutePercentage, |g, p| g.minus(p).map(f64::abs).over(&g.map(f64::abs)).mean())
+    per_sample(ground_truth, prediction, Gradient::AbsolutePercentage, |g, p| {
+        g.minus(p).map(f64::abs).over(&g.map(f64::abs)).mean()
+    })
 }
 
 /// Cross-entropy of class probabilities: `p := p / sum(p)`, clipped to `[1e-7, 1 - 1e-7]`, then `-sum(g * ln p)`.
