@@ -59,6 +59,7 @@ pub mod check;
 pub mod contract;
 mod error;
 pub mod evaluate;
+pub mod explain;
 pub mod explore;
 pub mod imaging;
 pub mod manifest;

@@ -11,7 +11,11 @@
 //! # Precision
 //! Arithmetic runs in the tensors' own type and promotes as numpy does: on f16 tensors, which is what Tensorleap's engine
 //! holds, each operation rounds to f16, and only the result becomes f32. Integers do not wrap where numpy's would. NaN and
-//! infinities are results like others, never errors. The values carry no gradient.
+//! infinities are results like others, never errors.
+//!
+//! # Gradient
+//! Where an argument is part of a graph, so is the result: gradients reach both tensors, equal to PyTorch's for the formulas.
+//! Nothing flows through a clipped probability.
 //!
 //! # Errors
 //! When the ground truth has no samples, the prediction cannot be shared out over them, or the rows have different
@@ -30,13 +34,14 @@
 //! # Ok::<(), leap_binder::BoxError>(())
 //! ```
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
+use super::gradients::Gradient;
 use super::rows::Rows;
 use crate::contract::HandlerResult;
 
 /// Probabilities are kept inside `[EPSILON, 1 - EPSILON]`, both rounded to the prediction's type.
-const EPSILON: f64 = 1e-7;
+pub(super) const EPSILON: f64 = 1e-7;
 
 /// A built-in loss as a setup lists it.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +74,7 @@ const fn builtin(name: &'static str, compute: fn(&Tensor, &Tensor) -> HandlerRes
 /// # Errors
 /// Those of the [module](self): the rows do not fit together.
 pub fn mean_squared_error(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
-    per_sample(ground_truth, prediction, |g, p| squared(&g.minus(p)).mean())
+    per_sample(ground_truth, prediction, Gradient::Squared, |g, p| squared(&g.minus(p)).mean())
 }
 
 /// `mean((ln(1 + g) - ln(1 + p))^2)`, a plain logarithm of the rounded `1 + x`.
@@ -80,7 +85,9 @@ pub fn mean_squared_error(ground_truth: &Tensor, prediction: &Tensor) -> Handler
 /// Those of the [module](self): the rows do not fit together.
 pub fn mean_squared_logarithmic_error(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
     let ln_1p = |xs: &Rows| xs.map(|x| 1.0 + x).ln();
-    per_sample(ground_truth, prediction, |g, p| squared(&ln_1p(g).minus(&ln_1p(p))).mean())
+    per_sample(ground_truth, prediction, Gradient::SquaredLogarithmic, |g, p| {
+        squared(&ln_1p(g).minus(&ln_1p(p))).mean()
+    })
 }
 
 /// `mean(|g - p|)`.
@@ -88,7 +95,7 @@ pub fn mean_squared_logarithmic_error(ground_truth: &Tensor, prediction: &Tensor
 /// # Errors
 /// Those of the [module](self): the rows do not fit together.
 pub fn mean_absolute_error(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
-    per_sample(ground_truth, prediction, |g, p| g.minus(p).map(f64::abs).mean())
+    per_sample(ground_truth, prediction, Gradient::Absolute, |g, p| g.minus(p).map(f64::abs).mean())
 }
 
 /// `mean(|g - p| / |g|)`: a fraction, not per cent.
@@ -98,7 +105,9 @@ pub fn mean_absolute_error(ground_truth: &Tensor, prediction: &Tensor) -> Handle
 /// # Errors
 /// Those of the [module](self): the rows do not fit together.
 pub fn mean_absolute_percentage_error(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
-    per_sample(ground_truth, prediction, |g, p| g.minus(p).map(f64::abs).over(&g.map(f64::abs)).mean())
+    per_sample(ground_truth, prediction, Gradient::AbsolutePercentage, |g, p| {
+        g.minus(p).map(f64::abs).over(&g.map(f64::abs)).mean()
+    })
 }
 
 /// Cross-entropy of class probabilities: `p := p / sum(p)`, clipped to `[1e-7, 1 - 1e-7]`, then `-sum(g * ln p)`.
@@ -110,7 +119,7 @@ pub fn mean_absolute_percentage_error(ground_truth: &Tensor, prediction: &Tensor
 /// # Errors
 /// Those of the [module](self): the rows do not fit together.
 pub fn categorical_crossentropy(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
-    per_sample(ground_truth, prediction, |g, p| {
+    per_sample(ground_truth, prediction, Gradient::Categorical, |g, p| {
         let probabilities = p.over(&p.sum()).clip(EPSILON, 1.0 - EPSILON);
         g.times(&probabilities.ln()).sum().map(|sum| -sum)
     })
@@ -126,7 +135,7 @@ pub fn categorical_crossentropy(ground_truth: &Tensor, prediction: &Tensor) -> H
 /// Those of the [module](self): the rows do not fit together.
 pub fn binary_crossentropy(ground_truth: &Tensor, prediction: &Tensor) -> HandlerResult<Tensor> {
     let complement = |xs: &Rows| xs.map(|x| 1.0 - x);
-    per_sample(ground_truth, prediction, |g, p| {
+    per_sample(ground_truth, prediction, Gradient::Binary, |g, p| {
         let p = p.clip(EPSILON, 1.0 - EPSILON);
         let missed = complement(g).times(&complement(&p).ln());
         g.times(&p.ln()).plus(&missed).sum().map(|sum| -sum)
@@ -140,8 +149,9 @@ fn squared(xs: &Rows) -> Rows {
 fn per_sample(
     ground_truth: &Tensor,
     prediction: &Tensor,
+    gradient: Gradient,
     formula: impl Fn(&Rows, &Rows) -> Rows,
 ) -> HandlerResult<Tensor> {
     let (g, p) = Rows::pair(ground_truth, prediction)?;
-    formula(&g, &p).into_tensor(DType::F32, ground_truth.device())
+    gradient.attach(formula(&g, &p), ground_truth, prediction)
 }

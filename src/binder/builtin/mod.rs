@@ -1,5 +1,6 @@
 //! What Tensorleap brings with every binder: losses, metrics, visualizers, and the metadata of instances and chains.
 
+mod gradients;
 pub mod losses;
 pub(crate) mod metadata;
 pub mod metrics;

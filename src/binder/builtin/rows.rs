@@ -211,11 +211,22 @@ impl Rows {
         Self { kind: self.kind, height: self.height, width: self.width + other.width, values }
     }
 
+    /// All values in row order.
+    pub(super) fn into_values(self) -> Vec<f64> {
+        self.values
+    }
+
     /// All values in row order as a tensor of shape `(n,)`.
     pub(super) fn into_tensor(self, dtype: DType, device: &Device) -> HandlerResult<Tensor> {
         let length = self.values.len();
         Ok(Tensor::from_vec(self.values, length, device)?.to_dtype(dtype)?)
     }
+}
+
+/// `low` and `high` as [`Rows::clip`] rounds them for values of type `dtype`.
+pub(super) fn bounds(dtype: DType, low: f64, high: f64) -> (f64, f64) {
+    let kind = Kind::of(dtype).fraction();
+    (kind.round(low), kind.round(high))
 }
 
 fn round_to_single(value: f64) -> f64 {
