@@ -36,11 +36,20 @@ pub(crate) struct Args {
     #[arg(long, default_value = "f32")]
     pub(crate) dtype: String,
     /// Subsets to evaluate, separated by commas: training, validation, test, all
-    #[arg(long, value_delimiter = ',', default_value = "test", value_parser = subset)]
+    #[arg(long, value_delimiter = ',', default_value = "all", value_parser = subset)]
     subset: Vec<Chosen>,
     /// Images scored together
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) batch_size: usize,
+    /// X-rays that the report shows large, with heat maps
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) pictures: usize,
+    /// Leave ids, patients and file names out of the report and of the tables beside it
+    #[arg(long)]
+    pub(crate) private: bool,
+    /// Where everything that is drawn at random begins
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
     /// Stop after the binder test
     #[arg(long)]
     pub(crate) check_only: bool,
@@ -74,6 +83,11 @@ fn subset(text: &str) -> Result<Chosen, String> {
 impl Args {
     pub(crate) fn data(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(shipped::sample)
+    }
+
+    /// Whether the X-rays are the shipped ones.
+    pub(crate) fn shipped_data(&self) -> bool {
+        self.data.is_none()
     }
 
     pub(crate) fn weights(&self) -> PathBuf {

@@ -1,8 +1,9 @@
-//! The main job: proves the pneumonia binder, classifies the X-rays and says how good the answers are.
+//! The main job: proves the pneumonia binder, classifies the X-rays, says how good the answers are, and where and why they are not.
 //!
 //! Without arguments it works on the shipped sample and weights. Results go to standard output, progress to standard
 //! error, files to `--out`. Exit code 0: the binder is valid and every file could be used; 1: not so; 2: it could not run.
 
+mod analysis;
 mod args;
 mod output;
 mod progress;
@@ -17,6 +18,7 @@ use leap_binder::binder::flow::{SampleChoice, TestOptions};
 use leap_binder::check::{CheckOptions, check_with};
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::{EvaluateOptions, Evaluation, evaluate};
+use leap_binder::imaging::ImageSpec;
 use leap_binder::metrics::Bootstrap;
 use leap_binder::model::{Adapted, AsLeapModel, Classifier, Model, Weights, device, dtype};
 use leap_binder::pneumonia::{ChestXrays, binder};
@@ -24,6 +26,9 @@ use leap_binder::{Error, Result};
 
 use args::Args;
 use output::{Outcome, SubsetOutcome};
+
+/// The longer side of the small pictures in the report, in pixels.
+const THUMBNAIL: usize = 64;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -96,20 +101,17 @@ fn run(args: &Args) -> Result<Outcome> {
         return Ok(outcome);
     }
 
-    let classifier =
-        Classifier::with_dtype(&Weights::open(args.weights())?, &device(&args.device)?, dtype(&args.dtype)?)?;
-    outcome.model = output::model_json(&classifier, &args.weights());
-    let model: Arc<dyn Model> = if args.adapts() {
+    let weights = Weights::open(args.weights())?;
+    let model = model(args, &weights, &spec)?;
+    outcome.model = output::model_json(&*model, &weights, &args.weights());
+    if args.adapts() {
         show(&format!(
             "The weights want {}; the binder gives {spec}. Each image is resampled ({}) to what the weights want.\n",
-            classifier.input(),
+            weights.card().input,
             args::ADAPTING
         ));
-        Arc::new(Adapted::new(classifier, spec.clone(), args::ADAPTING))
-    } else {
-        Arc::new(classifier)
-    };
-    let wired = TestOptions::default().model(AsLeapModel::new(Arc::clone(&model), spec)?);
+    }
+    let wired = TestOptions::default().model(AsLeapModel::new(Arc::clone(&model), spec.clone())?);
     let test = binder.integration_test_with(DataState::Training, SampleChoice::First, &wired);
     show(&format!("{test}\n"));
     let wired = test.passed();
@@ -120,21 +122,43 @@ fn run(args: &Args) -> Result<Outcome> {
     }
 
     let evaluation = evaluate(&binder, &model, &args.states(), &options(args), &progress)?;
-    write_tables(args, &evaluation, &mut outcome)?;
     summarise(&evaluation, &mut outcome)?;
     outcome.wrote("metrics", write_json(args.out.join("metrics.json"), &outcome.subsets)?);
     show(&outcome.evaluation_text());
+    if !evaluation.table.rows.is_empty() {
+        evaluation.table.write_latents(args.out.join("latents.safetensors"))?;
+        outcome.wrote("latents", args.out.join("latents.safetensors"));
+        let untrained = self::model(args, &Weights::random(weights.card().clone(), args.seed)?, &spec)?;
+        let models: (&dyn Model, &dyn Model) = (&model, &untrained);
+        let check = outcome.check.as_ref();
+        let found = analysis::analyse(args, &binder, models, check, &evaluation, &progress)?;
+        outcome.analysed(found);
+        show(&outcome.insights_text());
+    }
     show(&outcome.files_text());
     Ok(outcome)
+}
+
+/// The network of `weights`, with images resampled where that was asked for.
+fn model(args: &Args, weights: &Weights, spec: &ImageSpec) -> Result<Arc<dyn Model>> {
+    let classifier = Classifier::with_dtype(weights, &device(&args.device)?, dtype(&args.dtype)?)?;
+    Ok(if args.adapts() {
+        Arc::new(Adapted::new(classifier, spec.clone(), args::ADAPTING))
+    } else {
+        Arc::new(classifier)
+    })
 }
 
 /// Makes the folder for results and takes those of an earlier run out of it.
 fn clear(out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).map_err(|source| Error::Io { action: "create", path: out.to_path_buf(), source })?;
-    for name in ["check.json", "metrics.json", "samples.csv", "samples.json", "latents.safetensors"] {
-        match std::fs::remove_file(out.join(name)) {
+    let files = ["check.json", "metrics.json", "latents.safetensors", "report.html"].map(str::to_owned);
+    let tables = ["samples", "map", "insights", "differences", "clusters", "shortcuts"];
+    let tables = tables.iter().flat_map(|table| ["csv", "json", "parquet"].map(|kind| format!("{table}.{kind}")));
+    for path in files.into_iter().chain(tables).map(|name| out.join(name)) {
+        match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::Io { action: "remove", path: out.join(name), source });
+                return Err(Error::Io { action: "remove", path, source });
             }
             _ => {}
         }
@@ -143,20 +167,7 @@ fn clear(out: &Path) -> Result<()> {
 }
 
 fn options(args: &Args) -> EvaluateOptions {
-    EvaluateOptions { batch_size: args.batch_size, ..EvaluateOptions::default() }
-}
-
-fn write_tables(args: &Args, evaluation: &Evaluation, outcome: &mut Outcome) -> Result<()> {
-    let path = |name: &str| args.out.join(name);
-    evaluation.table.write_csv(path("samples.csv"))?;
-    outcome.wrote("samples", path("samples.csv"));
-    evaluation.table.write_json(path("samples.json"))?;
-    outcome.wrote("samples_json", path("samples.json"));
-    if !evaluation.table.rows.is_empty() {
-        evaluation.table.write_latents(path("latents.safetensors"))?;
-        outcome.wrote("latents", path("latents.safetensors"));
-    }
-    Ok(())
+    EvaluateOptions { batch_size: args.batch_size, thumbnail_side: Some(THUMBNAIL), ..EvaluateOptions::default() }
 }
 
 /// Metrics of each evaluated subset, and what the run as a whole showed.

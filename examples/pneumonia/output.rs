@@ -10,10 +10,12 @@ use leap_binder::check::CheckReport;
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::{SampleFailure, SampleTable};
 use leap_binder::metrics::{Bootstrap, ClassificationReport, ConfusionMatrix, Predictions};
-use leap_binder::model::{Classifier, Model};
+use leap_binder::model::{Model, Weights};
 use leap_binder::pneumonia::ChestXrays;
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::analysis::Analysis;
 
 /// Normal against any pneumonia.
 const MERGED: [(&str, &[&str]); 2] = [("NORMAL", &["NORMAL"]), ("PNEUMONIA", &["bacteria", "virus"])];
@@ -46,7 +48,9 @@ pub(crate) struct Outcome {
     pub(crate) subsets: BTreeMap<DataState, SubsetOutcome>,
     pub(crate) worst: Vec<Worst>,
     pub(crate) failures: Vec<SampleFailure>,
-    files: Vec<(&'static str, PathBuf)>,
+    insights: Vec<String>,
+    all_insights: usize,
+    files: Vec<(String, PathBuf)>,
 }
 
 /// One subset's metrics.
@@ -113,12 +117,23 @@ impl Outcome {
             subsets: BTreeMap::new(),
             worst: Vec::new(),
             failures: Vec::new(),
+            insights: Vec::new(),
+            all_insights: 0,
             files: Vec::new(),
         }
     }
 
     pub(crate) fn wrote(&mut self, what: &'static str, path: PathBuf) {
-        self.files.push((what, path));
+        self.files.push((what.to_owned(), path));
+    }
+
+    pub(crate) fn analysed(&mut self, analysis: Analysis) {
+        (self.insights, self.all_insights) = (analysis.insights, analysis.total);
+        self.wrote("report", analysis.page.path);
+        for table in analysis.tables {
+            let name = table.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            self.files.push((name, table));
+        }
     }
 
     /// The binder is valid, and no file was unusable.
@@ -140,6 +155,7 @@ impl Outcome {
             "subsets": self.subsets,
             "worst": self.worst,
             "failures": self.failures,
+            "insights": self.insights,
             "files": files,
         })
     }
@@ -171,6 +187,14 @@ impl Outcome {
         }
         if self.failures.len() > SHOWN {
             let _ = writeln!(text, "\nand {} more failures; --json lists them all", self.failures.len() - SHOWN);
+        }
+        text
+    }
+
+    pub(crate) fn insights_text(&self) -> String {
+        let mut text = format!("The first {} of {} insights:\n", self.insights.len(), self.all_insights);
+        for (place, insight) in self.insights.iter().enumerate() {
+            let _ = writeln!(text, "  {}. {insight}", place + 1);
         }
         text
     }
@@ -226,9 +250,9 @@ pub(crate) fn data_text(data: &ChestXrays) -> String {
 }
 
 /// The model's name, classes and input.
-pub(crate) fn model_json(classifier: &Classifier, weights: &Path) -> Value {
+pub(crate) fn model_json(model: &dyn Model, weights: &Weights, path: &Path) -> Value {
     json!({
-        "weights": shown(weights), "architecture": classifier.name(),
-        "classes": classifier.classes(), "input": classifier.input(),
+        "weights": shown(path), "architecture": model.name(),
+        "classes": model.classes(), "input": weights.card().input,
     })
 }

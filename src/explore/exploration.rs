@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::insights::{self, Context, InsightOptions};
+use super::insights::{self, InsightOptions};
 use super::{
     ClusterOptions, Clustering, Columns, Insight, Matrix, Metric, Neighbours, Projection, ProjectionOptions,
     ShortcutOptions, Shortcuts,
@@ -11,6 +11,8 @@ use crate::progress::Progress;
 
 /// Neighbours by whose classes the purity of the latent space is judged.
 const JUDGED: usize = 10;
+/// Neighbours that insights need at least.
+const HEARD: usize = 10;
 
 /// How a table is explored.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +22,7 @@ pub struct ExploreOptions {
     pub projection: ProjectionOptions,
     /// The clusters.
     pub clusters: ClusterOptions,
-    /// Similar samples that are kept for each sample. Default: 12.
+    /// Similar samples that are kept for each sample; insights hear 10 of them, so at least as many. Default: 12.
     pub neighbours: usize,
     /// What similar means in the latent space. Default: Euclidean.
     pub metric: Metric,
@@ -109,7 +111,7 @@ fn stages(table: &SampleTable, options: &ExploreOptions, done: &dyn Fn()) -> Res
     let columns = Columns::of(table)?;
     let shortcuts = columns.shortcuts(table, &options.shortcuts)?;
     done();
-    let insights = all_insights(table, &latents, latent.as_ref(), &columns, options)?;
+    let insights = insights::all(table, &columns, latent.as_ref(), options)?;
     done();
     Ok(Exploration { latent, insights, shortcuts })
 }
@@ -117,7 +119,7 @@ fn stages(table: &SampleTable, options: &ExploreOptions, done: &dyn Fn()) -> Res
 impl LatentSpace {
     fn of(latents: &Matrix, table: &SampleTable, options: &ExploreOptions, done: &dyn Fn()) -> Result<Self> {
         let projection = Projection::fit(latents, &options.projection)?;
-        let neighbours = Neighbours::of(latents, options.neighbours, options.metric);
+        let neighbours = Neighbours::of(latents, options.neighbours.max(HEARD), options.metric);
         done();
         let labels: Vec<Option<usize>> = table.rows.iter().map(|row| row.label).collect();
         let scores = projection.scores();
@@ -125,5 +127,12 @@ impl LatentSpace {
         let kmeans = Clustering::kmeans(scores, &options.clusters)?.with_labels(&labels, JUDGED)?;
         done();
         Ok(Self { projection, clusters, kmeans, neighbours })
+    }
+
+    /// The clusters to speak of: by density where that finds at least two and calls no more than a third of the rows noise,
+    /// else by centres.
+    pub fn groups(&self) -> &Clustering {
+        let found = self.clusters.sizes.len() >= 2 && 3 * self.clusters.noise() <= self.clusters.labels.len();
+        if found { &self.clusters } else { &self.kmeans }
     }
 }

@@ -91,15 +91,21 @@ impl Columns {
             return Err(Error::config("folds", "at least 2", options.folds.to_string()));
         }
         if table.rows.len() != self.rows() {
-            return Err(Error::argument("Columns::shortcuts", format!("{} rows", self.rows()), table.rows.len().to_string()));
+            return Err(Error::argument(
+                "Columns::shortcuts",
+                format!("{} rows", self.rows()),
+                table.rows.len().to_string(),
+            ));
         }
         let task = Task::new(table, options);
         let tried = self.all().iter().filter(|column| column.is_useful() && task.classes > 1);
         let tried: Vec<_> = tried.collect();
-        let mut ranked: Vec<Shortcut> = tried.par_iter().map(|column| task.try_column(&column.name, &column.values)).collect();
+        let mut ranked: Vec<Shortcut> =
+            tried.par_iter().map(|column| task.try_column(&column.name, &column.values)).collect();
         let adjusted = benjamini_hochberg(&ranked.iter().map(|shortcut| shortcut.p_value).collect::<Vec<_>>());
         ranked.iter_mut().zip(adjusted).for_each(|(shortcut, adjusted)| shortcut.p_adjusted = adjusted);
-        ranked.sort_by(|a, b| b.balanced_accuracy.total_cmp(&a.balanced_accuracy).then(b.roc_auc.total_cmp(&a.roc_auc)));
+        ranked
+            .sort_by(|a, b| b.balanced_accuracy.total_cmp(&a.balanced_accuracy).then(b.roc_auc.total_cmp(&a.roc_auc)));
         let copies = self.all().iter().filter(|column| column.copies_label).map(|column| column.name.clone());
         Ok(Shortcuts { ranked, label_copies: copies.collect(), chance: 1.0 / task.classes.max(1) as f64 })
     }
@@ -145,7 +151,8 @@ impl Task {
     fn try_column(&self, column: &str, values: &Values) -> Shortcut {
         let mut scores = vec![Vec::new(); self.samples.len()];
         for fold in 0..self.folds {
-            let parts = Parts::fit(values, self.samples.iter().filter(|sample| sample.fold != fold).map(|sample| sample.row));
+            let parts =
+                Parts::fit(values, self.samples.iter().filter(|sample| sample.fold != fold).map(|sample| sample.row));
             let table = self.weights(&parts, values, |sample| sample.fold != fold);
             for (sample, scores) in self.samples.iter().zip(&mut scores).filter(|(sample, _)| sample.fold == fold) {
                 scores.clone_from(&table[parts.of(values, sample.row)]);
@@ -211,7 +218,8 @@ impl Task {
                 sorted_information(&numbers.order.iter().filter_map(pair).collect::<Vec<_>>(), NEIGHBOURS)
             }
             Values::Categories(categories) => {
-                let known = self.samples.iter().filter_map(|sample| Some((categories.codes[sample.row]?, sample.label)));
+                let known =
+                    self.samples.iter().filter_map(|sample| Some((categories.codes[sample.row]?, sample.label)));
                 let (codes, labels): (Vec<usize>, Vec<usize>) = known.unzip();
                 mutual_information(&codes, &labels)
             }
@@ -269,7 +277,9 @@ fn bounds(numbers: &Numbers, rows: impl Iterator<Item = usize>) -> Vec<f64> {
         }
     }
     // Mostly one value: part what lies above it.
-    if bounds.is_empty() && let Some(&above) = sorted.iter().find(|&&value| value > sorted[0]) {
+    if bounds.is_empty()
+        && let Some(&above) = sorted.iter().find(|&&value| value > sorted[0])
+    {
         bounds.push(above);
     }
     bounds

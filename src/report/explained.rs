@@ -51,7 +51,7 @@ pub(super) fn pictures(
 ) -> Result<Vec<Picture>> {
     progress.begin("explain", chosen.0.len());
     let explained = chosen.0.iter().map(|&place| {
-        let (image, xs) = input(binder, model, &table.rows[place], options.explore.input.as_deref())?;
+        let (image, xs) = input(binder, model, &table.rows[place], options.input.as_deref())?;
         let heat_maps = heat_maps(model, &xs, &table.rows[place], options)?;
         progress.advance(1);
         Ok(Picture { row: place, image, heat_maps })

@@ -93,15 +93,17 @@ pub(super) fn notes(exploration: &Exploration, options: &StudyOptions<'_>) -> Ve
             ],
             "van der Maaten, Hinton, 2008; van der Maaten, 2014; trustworthiness and continuity: Venna, Kaski, 2001",
         ));
+        let clusters = latent.groups();
         notes.push(note(
             "Clusters",
-            "HDBSCAN on the leading principal components; samples in no dense place are noise. Stability is the mean Jaccard \
+            "HDBSCAN on the leading principal components, where samples in no dense place are noise; k-means, with the number of \
+             clusters by silhouette, where that finds no two clusters or calls more than a third noise. Stability is the mean Jaccard \
              index of a cluster and its best match in resamples.",
             vec![
-                ("principal components", latent.clusters.dimensions.to_string()),
-                ("method", serde_json::to_string(&latent.clusters.method).unwrap_or_default()),
-                ("silhouette", latent.clusters.silhouette.map_or("none".to_owned(), |value| format!("{value:.3}"))),
-                ("Davies-Bouldin", latent.clusters.davies_bouldin.map_or("none".to_owned(), |value| format!("{value:.3}"))),
+                ("principal components", clusters.dimensions.to_string()),
+                ("method", serde_json::to_string(&clusters.method).unwrap_or_default()),
+                ("silhouette", clusters.silhouette.map_or("none".to_owned(), |value| format!("{value:.3}"))),
+                ("Davies-Bouldin", clusters.davies_bouldin.map_or("none".to_owned(), |value| format!("{value:.3}"))),
                 ("resamples", explore.clusters.resamples.to_string()),
             ],
             "Campello, Moulavi, Sander, 2013; Rousseeuw, 1987; Davies, Bouldin, 1979; Hennig, 2007",
@@ -109,7 +111,10 @@ pub(super) fn notes(exploration: &Exploration, options: &StudyOptions<'_>) -> Ve
         notes.push(note(
             "Similar samples",
             "The exact nearest neighbours in the latent space.",
-            vec![("neighbours", explore.neighbours.to_string()), ("metric", format!("{:?}", explore.metric).to_lowercase())],
+            vec![
+                ("neighbours", explore.neighbours.to_string()),
+                ("metric", format!("{:?}", explore.metric).to_lowercase()),
+            ],
             "",
         ));
     }

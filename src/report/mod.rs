@@ -32,12 +32,15 @@ mod cluster;
 mod columns;
 mod curves;
 mod data;
+mod explained;
 mod family;
+mod from_check;
 mod gallery;
 mod headline;
 mod heat;
 mod insight;
 mod json;
+mod methods;
 mod numbers;
 mod page;
 mod parts;
@@ -45,12 +48,14 @@ mod picture;
 mod prepared;
 mod private;
 mod sprites;
+mod study;
 mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use parts::{CheckRow, CheckSummary, ClusterFacts, MethodNote, Picture, Shortcut};
+pub use study::{Study, StudyOptions};
 
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;

@@ -1,5 +1,6 @@
 use super::explained::{Chosen, pictures};
 use super::{CheckSummary, Picture, Report, methods};
+use crate::Result;
 use crate::binder::Registry;
 use crate::check::CheckReport;
 use crate::contract::DataState;
@@ -9,13 +10,14 @@ use crate::explore::{Exploration, ExploreOptions, explore};
 use crate::metrics::{Bootstrap, ClassificationReport};
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::{Error, Result};
 
 /// What a study computes beside the evaluation.
 #[derive(Debug, Clone)]
 pub struct StudyOptions<'a> {
     /// How the table is explored.
     pub explore: ExploreOptions,
+    /// The input encoder that was evaluated. Default: the first.
+    pub input: Option<String>,
     /// Samples that are shown large, with heat maps: the worst, suspected labels, and examples of each insight. Default: 16.
     pub pictures: usize,
     /// How heat maps are made; models without split points get none by a method that needs them. Default: Grad-CAM.
@@ -30,6 +32,7 @@ impl Default for StudyOptions<'_> {
     fn default() -> Self {
         Self {
             explore: ExploreOptions::default(),
+            input: None,
             pictures: 16,
             method: Method::grad_cam(),
             faithfulness: Some(FaithfulnessOptions { steps: 6, moves: 1, ..FaithfulnessOptions::default() }),
@@ -101,11 +104,12 @@ impl<'a> Study<'a> {
             .shortcuts(methods::shortcuts(exploration))
             .pictures(self.pictures.clone())
             .methods(methods::notes(exploration, &self.options));
-        if let Some(map) = &exploration.map {
+        if let Some(latent) = &exploration.latent {
+            let clusters = latent.groups();
             report = report
-                .map(&map.projection.points, methods::map_note(&map.projection))
-                .clusters(&map.clusters.labels, methods::cluster_facts(self.table, exploration))
-                .neighbours(&map.neighbours);
+                .map(&latent.projection.points, methods::map_note(&latent.projection))
+                .clusters(&clusters.labels, methods::cluster_facts(self.table, clusters))
+                .neighbours(&latent.neighbours);
         }
         if let Some(check) = &self.check {
             report = report.check(check.clone());

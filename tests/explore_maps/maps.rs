@@ -20,8 +20,9 @@ fn dense() -> Affinities {
 fn affinities_of_all_pairs_equal_scikit_learn() {
     let expected = numbers(golden("/affinities/dense/p"));
     let affinities = dense();
-    let pairs: Vec<f64> =
-        (0..30).flat_map(|row| affinities.row(row).filter(move |&(other, _)| other > row).map(|(_, p)| p).collect::<Vec<_>>()).collect();
+    let pairs: Vec<f64> = (0..30)
+        .flat_map(|row| affinities.row(row).filter(move |&(other, _)| other > row).map(|(_, p)| p).collect::<Vec<_>>())
+        .collect();
     let largest = expected.iter().copied().fold(0.0, f64::max);
     assert_close(&pairs, &expected, P_TOLERANCE * largest, "p");
     let total: f64 = (0..30).flat_map(|row| affinities.row(row).map(|(_, p)| p).collect::<Vec<_>>()).sum();
@@ -88,7 +89,12 @@ fn quality_equals_scikit_learn() {
     for neighbours in [5, 12, 40] {
         let found = Quality::of(&digits(), &flat, neighbours, usize::MAX, 0).unwrap().unwrap();
         let expected = golden(&format!("/quality/{neighbours}"));
-        assert_close(&[found.trustworthiness], &[expected["trustworthiness"].as_f64().unwrap()], 1e-6, "trustworthiness");
+        assert_close(
+            &[found.trustworthiness],
+            &[expected["trustworthiness"].as_f64().unwrap()],
+            1e-6,
+            "trustworthiness",
+        );
         assert_close(&[found.continuity], &[expected["continuity"].as_f64().unwrap()], 1e-6, "continuity");
         assert_eq!((found.neighbours, found.queries), (neighbours, 200));
         // A sample of the points comes near to all.

@@ -9,7 +9,8 @@ use crate::tables::*;
 #[test]
 fn columns_are_typed() {
     let mut table = table(&[
-        "number", "flag", "mixed", "sex", "file", "constant", "nothing", "half", "gt_label", "gt_name", "coarse", "bin_x",
+        "number", "flag", "mixed", "sex", "file", "constant", "nothing", "half", "gt_label", "gt_name", "coarse",
+        "bin_x",
     ]);
     for id in 0..40 {
         let label = id % 3;
@@ -35,9 +36,23 @@ fn columns_are_typed() {
     use ColumnKind::*;
     assert_eq!(
         kinds,
-        [Numeric, Categorical, Categorical, Categorical, Distinct, Constant, Missing, Numeric, Numeric, Categorical, Categorical, Numeric]
+        [
+            Numeric,
+            Categorical,
+            Categorical,
+            Categorical,
+            Distinct,
+            Constant,
+            Missing,
+            Numeric,
+            Numeric,
+            Categorical,
+            Categorical,
+            Numeric
+        ]
     );
-    let copies: Vec<&str> = columns.all().iter().filter(|column| column.copies_label).map(|column| column.name.as_str()).collect();
+    let copies: Vec<&str> =
+        columns.all().iter().filter(|column| column.copies_label).map(|column| column.name.as_str()).collect();
     assert_eq!(copies, ["gt_label", "gt_name"], "a column that lumps classes together is no copy");
     let missing: Vec<f64> = columns.all().iter().map(|column| column.missing).collect();
     assert_eq!((missing[0], missing[6], missing[7]), (0.0, 1.0, 0.5));
@@ -64,14 +79,18 @@ fn histograms_are_recognised() {
     }
     let columns = Columns::of(&table).unwrap();
     let [family] = columns.families() else { panic!("{:?}", columns.families()) };
-    assert_eq!((family.name.as_str(), family.first, family.columns.clone()), ("grey_level", 3, (0..12).rev().collect()));
+    assert_eq!(
+        (family.name.as_str(), family.first, family.columns.clone()),
+        ("grey_level", 3, (0..12).rev().collect())
+    );
 }
 
 #[test]
 fn the_storys_finding_comes_out_in_one_call() {
     let (table, bright, other) = story(1, 60);
     let found = differences(&table, &bright, &other).unwrap();
-    let range_with = |bin: &str| found.iter().find(|difference| difference.columns.iter().any(|column| column == bin)).unwrap();
+    let range_with =
+        |bin: &str| found.iter().find(|difference| difference.columns.iter().any(|column| column == bin)).unwrap();
     let (low, high) = (range_with("pixels_count_199"), range_with("pixels_count_223"));
     assert!(low.effect < -0.9 && high.effect > 0.9, "{low:?} {high:?}");
     for range in [low, high] {
@@ -82,13 +101,20 @@ fn the_storys_finding_comes_out_in_one_call() {
     let column = |name: &str| found.iter().find(|difference| difference.column == name).unwrap();
     assert!(column("image_mean").effect > 0.5 && column("image_std").effect > 0.5);
     assert!(!found.iter().any(|difference| difference.column.starts_with("gt_")), "the label explains nothing");
-    assert!(found.len() <= 8, "ranges and not bins: {:?}", found.iter().map(|difference| &difference.column).collect::<Vec<_>>());
+    assert!(
+        found.len() <= 8,
+        "ranges and not bins: {:?}",
+        found.iter().map(|difference| &difference.column).collect::<Vec<_>>()
+    );
     assert!(found.windows(2).all(|pair| pair[0].effect.abs() >= pair[1].effect.abs()));
 
     // A range is tested on its sum.
     let sum = |rows: &[usize]| -> Vec<f64> {
-        let places: Vec<usize> = high.columns.iter().map(|name| table.metadata.iter().position(|of| of == name).unwrap()).collect();
-        let value = |row: usize, place: usize| if let MetadataValue::Int(value) = table.rows[row].metadata[place] { value as f64 } else { panic!() };
+        let places: Vec<usize> =
+            high.columns.iter().map(|name| table.metadata.iter().position(|of| of == name).unwrap()).collect();
+        let value = |row: usize, place: usize| {
+            if let MetadataValue::Int(value) = table.rows[row].metadata[place] { value as f64 } else { panic!() }
+        };
         rows.iter().map(|&row| places.iter().map(|&place| value(row, place)).sum()).collect()
     };
     let compared = mann_whitney(&sum(&bright), &sum(&other));
@@ -157,8 +183,15 @@ fn marked(seed: u64) -> leap_binder::evaluate::SampleTable {
         // The model has learnt the marker.
         let prediction = if marker { 2 } else { label.min(1) };
         let mut row = row(id, DataState::Training, label, prediction, 0.3);
-        let corner = if draw.chance(if label == 2 { 0.95 } else { 0.02 }) { 230.0 } else { 40.0 } + 10.0 * draw.normal();
-        row.metadata = vec![corner.into(), (label as i64).into(), draw.normal().into(), marker.into(), (label as f64 + 2.0 * draw.normal()).into()];
+        let corner =
+            if draw.chance(if label == 2 { 0.95 } else { 0.02 }) { 230.0 } else { 40.0 } + 10.0 * draw.normal();
+        row.metadata = vec![
+            corner.into(),
+            (label as i64).into(),
+            draw.normal().into(),
+            marker.into(),
+            (label as f64 + 2.0 * draw.normal()).into(),
+        ];
         table.rows.push(row);
     }
     table
@@ -174,9 +207,15 @@ fn a_marker_is_found_as_a_shortcut() {
     let by = |name: &str| found.ranked.iter().find(|shortcut| shortcut.column == name).unwrap();
     // The marker tells virus from the two others, between which it can but guess: two thirds at best.
     assert!((0.58..0.72).contains(&by("corner").balanced_accuracy), "{:?}", by("corner"));
-    assert!(by("corner").p_adjusted < 1e-20 && by("text_marker").p_adjusted < 1e-20 && by("exposure").p_adjusted < 0.01);
+    assert!(
+        by("corner").p_adjusted < 1e-20 && by("text_marker").p_adjusted < 1e-20 && by("exposure").p_adjusted < 0.01
+    );
     assert!(by("corner").information > 0.3 && by("other").information < 0.1);
-    assert!(by("other").p_adjusted > 0.05 && (0.22..0.45).contains(&by("other").balanced_accuracy), "{:?}", by("other"));
+    assert!(
+        by("other").p_adjusted > 0.05 && (0.22..0.45).contains(&by("other").balanced_accuracy),
+        "{:?}",
+        by("other")
+    );
     assert!(by("corner").roc_auc > 0.75 && (by("other").roc_auc - 0.5).abs() < 0.1);
     assert!(by("text_marker").followed.unwrap() > by("other").followed.unwrap());
 }

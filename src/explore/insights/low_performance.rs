@@ -6,9 +6,9 @@ use super::context::Context;
 use super::slices::{Slice, slices};
 use super::words::{number, short};
 use super::{Evidence, Gap, Insight, InsightKind};
-use crate::explore::statistics::{Alternative, RankSum, benjamini_hochberg, difference_of_means, fisher_exact};
-use crate::explore::features::Feature;
 use crate::Result;
+use crate::explore::features::Feature;
+use crate::explore::statistics::{Alternative, RankSum, benjamini_hochberg, difference_of_means, fisher_exact};
 
 /// The smallest expected count for which ranks stand in for Fisher's exact test.
 const LEAST_EXPECTED: f64 = 5.0;
@@ -50,9 +50,14 @@ pub fn low_performance(context: &Context<'_>) -> Result<Vec<Insight>> {
         .collect();
     let adjusted = benjamini_hochberg(&tries.iter().map(|tried| tried.found.p_value).collect::<Vec<_>>());
     let adjusted = adjusted.into_iter().map(Context::across_families);
-    let mut claims: Vec<Tried> = tries.into_iter().zip(adjusted).map(|(tried, p_adjusted)| Tried { p_adjusted, ..tried }).collect();
-    claims.retain(|tried| tried.p_adjusted <= context.options.level && tried.found.effect >= context.options.least_effect);
-    claims.sort_by(|a, b| b.found.severity().total_cmp(&a.found.severity()).then(a.found.p_value.total_cmp(&b.found.p_value)));
+    let mut claims: Vec<Tried> =
+        tries.into_iter().zip(adjusted).map(|(tried, p_adjusted)| Tried { p_adjusted, ..tried }).collect();
+    claims.retain(|tried| {
+        tried.p_adjusted <= context.options.level && tried.found.effect >= context.options.least_effect
+    });
+    claims.sort_by(|a, b| {
+        b.found.severity().total_cmp(&a.found.severity()).then(a.found.p_value.total_cmp(&b.found.p_value))
+    });
     let taken = peel(claims, &slices, &measures, context, support);
     let tell = |tried: &Tried| tell(tried, &slices[tried.slice], &measures[tried.measure], &features, context);
     taken.par_iter().map(tell).collect()
@@ -84,7 +89,13 @@ impl Compared {
 }
 
 /// Takes the most severe claim, sets its samples aside and tries the others on the rest, again and again. `claims` are sorted.
-fn peel(claims: Vec<Tried>, slices: &[Slice], measures: &[Measure; 2], context: &Context<'_>, support: usize) -> Vec<Tried> {
+fn peel(
+    claims: Vec<Tried>,
+    slices: &[Slice],
+    measures: &[Measure; 2],
+    context: &Context<'_>,
+    support: usize,
+) -> Vec<Tried> {
     let cutoff = claims.iter().map(|claim| claim.found.p_value).fold(0.0, f64::max);
     let mut left = vec![true; context.table.rows.len()];
     let (mut open, mut taken) = (claims, Vec::new());
@@ -97,7 +108,10 @@ fn peel(claims: Vec<Tried>, slices: &[Slice], measures: &[Measure; 2], context: 
         };
         let tried: Vec<(f64, Tried)> = open.par_iter().filter_map(again).collect();
         // The first of equals, so that ties fall as the claims are sorted.
-        let Some(best) = tried.iter().enumerate().rev().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(at, _)| at) else { break };
+        let Some(best) = tried.iter().enumerate().rev().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(at, _)| at)
+        else {
+            break;
+        };
         let chosen = tried[best].1;
         slices[chosen.slice].rows.iter().for_each(|&row| left[row] = false);
         open = tried.into_iter().map(|(_, tried)| tried).filter(|tried| tried.slice != chosen.slice).collect();
@@ -145,7 +159,8 @@ impl Measure {
     fn split(&self, rows: &[usize]) -> [Vec<f64>; 2] {
         let mut inside = vec![false; self.values.len()];
         rows.iter().for_each(|&row| inside[row] = true);
-        let of = |side: bool| (0..self.values.len()).filter(move |&row| inside[row] == side && self.values[row].is_finite());
+        let of =
+            |side: bool| (0..self.values.len()).filter(move |&row| inside[row] == side && self.values[row].is_finite());
         let values = |side: bool| -> Vec<f64> { of.clone()(side).map(|row| self.values[row]).collect() };
         [values(true), values(false)]
     }
@@ -164,7 +179,8 @@ impl Ranked<'_> {
     /// Some rows against all others; none where either side has fewer than `support` known values.
     fn compare(&self, rows: &[usize], support: usize) -> Option<Compared> {
         let known = rows.iter().filter_map(|&row| Some((self.ranks[row]?, self.measure.values[row])));
-        let (count, rank_sum, sum) = known.fold((0usize, 0.0, 0.0), |(n, ranks, sum), (rank, value)| (n + 1, ranks + rank, sum + value));
+        let (count, rank_sum, sum) =
+            known.fold((0usize, 0.0, 0.0), |(n, ranks, sum), (rank, value)| (n + 1, ranks + rank, sum + value));
         let others = self.known - count;
         if count < support || others < support {
             return None;
@@ -187,7 +203,13 @@ impl Ranked<'_> {
     }
 }
 
-fn tell(tried: &Tried, slice: &Slice, measure: &Measure, features: &[Feature<'_>], context: &Context<'_>) -> Result<Insight> {
+fn tell(
+    tried: &Tried,
+    slice: &Slice,
+    measure: &Measure,
+    features: &[Feature<'_>],
+    context: &Context<'_>,
+) -> Result<Insight> {
     let table = context.table;
     let outside: Vec<usize> = (0..table.rows.len()).filter(|row| slice.rows.binary_search(row).is_err()).collect();
     let gap = gap(measure, slice, context)?;
@@ -239,7 +261,8 @@ fn tell(tried: &Tried, slice: &Slice, measure: &Measure, features: &[Feature<'_>
 /// The measure inside and outside; for errors, as accuracy.
 fn gap(measure: &Measure, slice: &Slice, context: &Context<'_>) -> Result<Gap> {
     let bootstrap = context.options.bootstrap;
-    let accuracy = |values: Vec<f64>| values.into_iter().map(|value| if measure.errors { 1.0 - value } else { value }).collect();
+    let accuracy =
+        |values: Vec<f64>| values.into_iter().map(|value| if measure.errors { 1.0 - value } else { value }).collect();
     let groups: [Vec<f64>; 2] = measure.split(&slice.rows).map(accuracy);
     let found = difference_of_means(&groups[0], &groups[1], &bootstrap)?;
     let [inside, outside] = groups.map(|values| {

@@ -1,6 +1,7 @@
 //! What stands out in a table of samples, said in plain sentences and with the numbers behind them.
 
 mod accuracy_gap;
+mod all;
 mod context;
 mod data_leakage;
 mod domain_gap;
@@ -13,11 +14,14 @@ mod slices;
 mod twins;
 mod words;
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::{Difference, Neighbours};
 use crate::{Error, Result};
 
+pub(super) use all::all;
 pub(crate) use context::drawn_order;
 pub use context::{Context, InsightOptions};
 pub use data_leakage::data_leakage;
@@ -57,6 +61,12 @@ impl InsightKind {
             Self::DomainGap => "domain_gap",
             Self::MislabeledSamples => "mislabeled_samples",
         }
+    }
+}
+
+impl fmt::Display for InsightKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 

@@ -141,7 +141,8 @@ fn to_columns(centred: &Centred<'_>, vectors: &[Vec<f64>], squares: &[f64]) -> R
 
 /// Makes the entry that is largest in size positive; of equal ones the first decides.
 fn settle_sign(component: &mut [f64]) {
-    let largest = component.iter().fold(0.0, |largest: f64, &value| if value.abs() > largest.abs() { value } else { largest });
+    let largest =
+        component.iter().fold(0.0, |largest: f64, &value| if value.abs() > largest.abs() { value } else { largest });
     if largest < 0.0 {
         component.iter_mut().for_each(|value| *value = -*value);
     }
