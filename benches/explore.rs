@@ -27,7 +27,8 @@ fn latents(rows: usize, columns: usize) -> Matrix {
         let factors: Vec<f32> =
             group.iter().enumerate().map(|(place, centre)| (centre + normal()) / (1.0 + place as f32 / 4.0)).collect();
         for column in 0..columns {
-            let signal: f32 = factors.iter().enumerate().map(|(f, factor)| factor * loadings[f * columns + column]).sum();
+            let signal: f32 =
+                factors.iter().enumerate().map(|(f, factor)| factor * loadings[f * columns + column]).sum();
             values.push(signal + 0.5 * normal());
         }
     }
@@ -61,7 +62,9 @@ fn growth(c: &mut Criterion) {
     for rows in [1_000, 10_000, 30_000, 100_000] {
         let matrix = head(rows);
         group.throughput(Throughput::Elements(rows as u64));
-        group.bench_function(BenchmarkId::new("principal components, 10", rows), |b| b.iter(|| Pca::fit(&matrix, 10).unwrap()));
+        group.bench_function(BenchmarkId::new("principal components, 10", rows), |b| {
+            b.iter(|| Pca::fit(&matrix, 10).unwrap())
+        });
         group.bench_function(BenchmarkId::new("neighbours, 15", rows), |b| {
             b.iter(|| Neighbours::of(black_box(&matrix), 15, Metric::Euclidean));
         });
@@ -72,7 +75,9 @@ fn growth(c: &mut Criterion) {
         });
         if rows <= 30_000 {
             let options = ClusterOptions::default().with_resamples(0);
-            group.bench_function(BenchmarkId::new("HDBSCAN", rows), |b| b.iter(|| Clustering::hdbscan(&matrix, &options).unwrap()));
+            group.bench_function(BenchmarkId::new("HDBSCAN", rows), |b| {
+                b.iter(|| Clustering::hdbscan(&matrix, &options).unwrap())
+            });
         }
     }
     group.finish();

@@ -163,7 +163,8 @@ impl Frame {
         }
         let means = column_means(among);
         let largest = |matrix: &Matrix| {
-            let off = |row: usize| matrix.row(row).iter().zip(&means).map(|(&value, mean)| (f64::from(value) - mean).abs());
+            let off =
+                |row: usize| matrix.row(row).iter().zip(&means).map(|(&value, mean)| (f64::from(value) - mean).abs());
             (0..matrix.rows()).flat_map(off).fold(0.0, f64::max)
         };
         let largest = largest(queries).max(largest(among));
@@ -192,7 +193,8 @@ impl Prepared {
                 }
             };
             let start = values.len();
-            values.extend(row.iter().zip(&frame.means).map(|(&value, mean)| ((f64::from(value) - mean) * scale) as f32));
+            values
+                .extend(row.iter().zip(&frame.means).map(|(&value, mean)| ((f64::from(value) - mean) * scale) as f32));
             let square: f64 = values[start..].iter().map(|&value| f64::from(value).powi(2)).sum();
             norms.push(square.sqrt());
             squares.push(if frame.metric == Metric::Cosine { 1.0 } else { square });

@@ -121,7 +121,8 @@ impl<'a> Centred<'a> {
     pub(super) fn squared_distances(&self, rows: &[usize]) -> Result<Vec<f64>> {
         let (count, all, columns) = (rows.len(), self.matrix.rows(), self.matrix.columns());
         let values = self.rows(rows.iter().copied());
-        let own: Vec<f64> = (0..count).map(|row| &values[row * columns..(row + 1) * columns]).map(|row| dot(row, row)).collect();
+        let own: Vec<f64> =
+            (0..count).map(|row| &values[row * columns..(row + 1) * columns]).map(|row| dot(row, row)).collect();
         let queries = tensor(values, count, columns)?;
         let mut distances = vec![0.0; count * all];
         for block in self.row_blocks() {

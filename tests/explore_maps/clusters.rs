@@ -40,11 +40,13 @@ fn scores_equal_scikit_learn() {
 fn scores_leave_noise_out_and_know_their_limits() {
     let (matrix, labels) = (digits(), given());
     let kept: Vec<usize> = (0..200).filter(|row| row % 7 != 0).collect();
-    let noisy: Vec<Option<usize>> = labels.iter().enumerate().map(|(row, &label)| label.filter(|_| row % 7 != 0)).collect();
+    let noisy: Vec<Option<usize>> =
+        labels.iter().enumerate().map(|(row, &label)| label.filter(|_| row % 7 != 0)).collect();
     let part = Matrix::from_rows(kept.iter().map(|&row| matrix.row(row))).unwrap();
     let part_labels: Vec<Option<usize>> = kept.iter().map(|&row| labels[row]).collect();
     for (seed, limit) in [(0, usize::MAX), (3, 50)] {
-        let (noisy, part) = (silhouette(&matrix, &noisy, limit, seed).unwrap(), silhouette(&part, &part_labels, limit, seed).unwrap());
+        let (noisy, part) =
+            (silhouette(&matrix, &noisy, limit, seed).unwrap(), silhouette(&part, &part_labels, limit, seed).unwrap());
         assert_eq!(noisy, part);
         assert!((noisy.unwrap() - golden("/clusters/silhouette").as_f64().unwrap()).abs() < 0.1);
     }
@@ -109,7 +111,8 @@ fn clusters_are_numbered_by_size_and_then_by_their_first_row() {
     assert_eq!(signed(&found.labels), [2, 0, 2, 0, 1, 1, 0, 1, 0]);
     assert_eq!(found.sizes, [4, 3, 2]);
     assert_eq!(found.members(1), [4, 5, 7]);
-    let four = Clustering::kmeans(&Matrix::new(4, 1, vec![9.0, 0.0, 9.0, 0.0]).unwrap(), &ClusterOptions::default()).unwrap();
+    let four =
+        Clustering::kmeans(&Matrix::new(4, 1, vec![9.0, 0.0, 9.0, 0.0]).unwrap(), &ClusterOptions::default()).unwrap();
     assert_eq!(signed(&four.labels), [0, 1, 0, 1]);
 }
 
@@ -118,7 +121,8 @@ fn purity_equals_scikit_learn() {
     let classes: Vec<Option<usize>> = places(golden("/classes")).into_iter().map(Some).collect();
     // The fixture's clusters, planted so far apart that they are found again.
     let given = given();
-    let values: Vec<f32> = given.iter().enumerate().map(|(row, label)| 1e3 * label.unwrap() as f32 + (row % 5) as f32 / 10.0).collect();
+    let values: Vec<f32> =
+        given.iter().enumerate().map(|(row, label)| 1e3 * label.unwrap() as f32 + (row % 5) as f32 / 10.0).collect();
     let options = ClusterOptions::default().with_clusters(6..=6).with_resamples(0);
     let clusters = Clustering::kmeans(&Matrix::new(200, 1, values).unwrap(), &options).unwrap();
     let clusters = clusters.with_labels(&classes, 5).unwrap();
@@ -138,14 +142,17 @@ fn purity_equals_scikit_learn() {
 
 #[test]
 fn neighbourhood_purity_counts_neighbours() {
-    let classes: Vec<Option<usize>> = places(golden("/classes")).into_iter().enumerate().map(|(row, class)| (row % 9 > 0).then_some(class)).collect();
+    let classes: Vec<Option<usize>> =
+        places(golden("/classes")).into_iter().enumerate().map(|(row, class)| (row % 9 > 0).then_some(class)).collect();
     let matrix = matrix("/digits", 200);
     let options = ClusterOptions::default().with_dimensions(64).with_clusters(4..=4).with_resamples(0);
     let found = Clustering::kmeans(&matrix, &options).unwrap().with_labels(&classes, 8).unwrap().purity.unwrap();
     let known: Vec<usize> = (0..200).filter(|&row| classes[row].is_some()).collect();
     let part = Matrix::from_rows(known.iter().map(|&row| matrix.row(row))).unwrap();
     let nearest = Neighbours::of(&part, 8, Metric::Euclidean);
-    let same = |(row, places): (usize, &Vec<usize>)| places.iter().filter(|&&place| classes[known[place]] == classes[known[row]]).count();
+    let same = |(row, places): (usize, &Vec<usize>)| {
+        places.iter().filter(|&&place| classes[known[place]] == classes[known[row]]).count()
+    };
     let expected = nearest.indices.iter().enumerate().map(same).sum::<usize>() as f64 / (8 * known.len()) as f64;
     assert_close(&[found.knn.unwrap()], &[expected], 1e-12, "neighbours");
     assert!(expected > 0.8, "digits lie among their like: {expected}");

@@ -17,7 +17,10 @@ fn matrices() -> Vec<(&'static str, Matrix)> {
         ("equal rows", Matrix::new(40, 3, [1.5, -2.0, 1e6].repeat(40)).unwrap()),
         ("zeros", Matrix::new(9, 2, vec![0.0; 18]).unwrap()),
         ("every row twice", Matrix::new(40, 3, doubled).unwrap()),
-        ("one row apart", Matrix::new(30, 2, (0..60).map(|place| if place == 59 { 1e30 } else { 0.25 }).collect()).unwrap()),
+        (
+            "one row apart",
+            Matrix::new(30, 2, (0..60).map(|place| if place == 59 { 1e30 } else { 0.25 }).collect()).unwrap(),
+        ),
         ("huge", Matrix::new(6, 2, vec![3e38, -3e38, 3e38, 0.0, -3e38, 3e38, 1.0, 2.0, 0.0, -3e38, 9.0, 9.0]).unwrap()),
         ("tiny", Matrix::new(6, 1, vec![1e-40, 2e-40, 3e-40, 5e-40, 0.0, 9e-40]).unwrap()),
     ];
@@ -36,7 +39,10 @@ fn every_stage_answers() {
             assert!(nearest.distances.iter().flatten().all(|length| length.is_finite() && *length >= 0.0), "{name}");
         }
         let pca = Pca::fit(&matrix, 4).unwrap();
-        assert!(pca.explained_variance_ratio.iter().all(|ratio| (0.0..=1.0 + 1e-12).contains(ratio)), "{name}: {pca:?}");
+        assert!(
+            pca.explained_variance_ratio.iter().all(|ratio| (0.0..=1.0 + 1e-12).contains(ratio)),
+            "{name}: {pca:?}"
+        );
         assert!(pca.total_variance.is_finite(), "{name}");
         let map = Projection::fit(&matrix, &ProjectionOptions::default()).unwrap();
         assert_eq!(map.points.len(), rows, "{name}");
@@ -48,7 +54,9 @@ fn every_stage_answers() {
             assert!(placed.iter().flatten().all(|value| value.is_finite()), "{name}");
         }
         let options = ClusterOptions::default().with_resamples(3);
-        for clusters in [Clustering::hdbscan(&matrix, &options).unwrap(), Clustering::kmeans(&matrix, &options).unwrap()] {
+        for clusters in
+            [Clustering::hdbscan(&matrix, &options).unwrap(), Clustering::kmeans(&matrix, &options).unwrap()]
+        {
             assert_eq!(clusters.labels.len(), rows, "{name}");
             assert_eq!(clusters.sizes.iter().sum::<usize>() + clusters.noise(), rows, "{name}");
             assert!(clusters.stability.iter().all(|index| (0.0..=1.0).contains(index)), "{name}: {clusters:?}");

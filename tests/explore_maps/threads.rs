@@ -9,7 +9,9 @@ use super::golden::boxes;
 fn everything(matrix: &Matrix, classes: &[Option<usize>]) -> String {
     let options = ProjectionOptions::default().with_iterations(300);
     let map = Projection::fit(matrix, &options).unwrap();
-    let new = Matrix::from_rows((0..20).map(|row| matrix.row(row).iter().map(|value| value * 1.01).collect::<Vec<_>>())).unwrap();
+    let new =
+        Matrix::from_rows((0..20).map(|row| matrix.row(row).iter().map(|value| value * 1.01).collect::<Vec<_>>()))
+            .unwrap();
     let clusters = ClusterOptions::default().with_resamples(4);
     let found = [
         format!("{:?}", Neighbours::of(matrix, 10, Metric::Euclidean)),

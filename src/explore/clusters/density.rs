@@ -17,9 +17,9 @@ pub(super) fn labels(space: &Matrix, min_cluster_size: usize, min_samples: usize
     if data.iter().all(|row| *row == data[0]) {
         return Ok(vec![None; rows]);
     }
-    let parameters =
-        HdbscanHyperParams::builder().min_cluster_size(min_cluster_size).min_samples(min_samples).build();
+    let parameters = HdbscanHyperParams::builder().min_cluster_size(min_cluster_size).min_samples(min_samples).build();
     let labels = Hdbscan::new(&data, parameters).cluster();
-    let labels = labels.map_err(|error| Error::argument("Clustering::hdbscan", "data that can be clustered", format!("{error:?}")))?;
+    let labels = labels
+        .map_err(|error| Error::argument("Clustering::hdbscan", "data that can be clustered", format!("{error:?}")))?;
     Ok(labels.into_iter().map(|label| usize::try_from(label).ok()).collect())
 }

@@ -46,7 +46,8 @@ pub(super) fn choose(
 
 /// The run with the smallest inertia of `restarts`; of equal ones the first.
 pub(super) fn best(space: &Matrix, clusters: usize, restarts: usize, seed: u64) -> Run {
-    let one = |start: usize| descend(space, centres(space, clusters, &mut SplitMix64::new(seed.wrapping_add(start as u64))));
+    let one =
+        |start: usize| descend(space, centres(space, clusters, &mut SplitMix64::new(seed.wrapping_add(start as u64))));
     let runs: Vec<Run> = (0..restarts.max(1)).into_par_iter().map(one).collect();
     let none = Run { labels: Vec::new(), centres: Vec::new(), inertia: f64::INFINITY };
     runs.into_iter().fold(none, |best, run| if run.inertia < best.inertia { run } else { best })
@@ -140,7 +141,9 @@ fn descend(space: &Matrix, mut centres: Vec<Vec<f64>>) -> Run {
         labels.iter().for_each(|&label| counts[label] += 1);
         while let Some(empty) = counts.iter().position(|&count| count == 0) {
             let movable = (0..labels.len()).filter(|&row| counts[labels[row]] > 1);
-            let Some(row) = movable.max_by(|&a, &b| distances[a].total_cmp(&distances[b]).then(b.cmp(&a))) else { break };
+            let Some(row) = movable.max_by(|&a, &b| distances[a].total_cmp(&distances[b]).then(b.cmp(&a))) else {
+                break;
+            };
             counts[labels[row]] -= 1;
             (labels[row], distances[row], counts[empty]) = (empty, 0.0, 1);
         }

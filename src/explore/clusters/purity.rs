@@ -48,7 +48,9 @@ impl Purity {
         let total: usize = table.iter().flatten().sum();
         let commonest: Vec<Option<(usize, usize)>> = table
             .iter()
-            .map(|counts| counts.iter().copied().enumerate().rev().max_by_key(|&(_, count)| count).filter(|&(_, count)| count > 0))
+            .map(|counts| {
+                counts.iter().copied().enumerate().rev().max_by_key(|&(_, count)| count).filter(|&(_, count)| count > 0)
+            })
             .collect();
         let share = |(counts, commonest): (&Vec<usize>, &Option<(usize, usize)>)| {
             commonest.map(|(_, count)| count as f64 / counts.iter().sum::<usize>() as f64)

@@ -38,7 +38,8 @@ pub(super) fn jaccard(
 /// For each of the clusters `before` the largest Jaccard index with one of `found`; none for a cluster without rows.
 fn largest_jaccard(before: &[Option<usize>], found: &[Option<usize>], clusters: usize) -> Vec<Option<f64>> {
     let others = found.iter().flatten().max().map_or(0, |&largest| largest + 1);
-    let (mut both, mut first, mut second) = (vec![0usize; clusters * others], vec![0usize; clusters], vec![0usize; others]);
+    let (mut both, mut first, mut second) =
+        (vec![0usize; clusters * others], vec![0usize; clusters], vec![0usize; others]);
     for (a, b) in before.iter().zip(found) {
         a.iter().for_each(|&a| first[a] += 1);
         b.iter().for_each(|&b| second[b] += 1);
@@ -47,7 +48,8 @@ fn largest_jaccard(before: &[Option<usize>], found: &[Option<usize>], clusters: 
         }
     }
     let best = |a: usize| {
-        let index = |b: usize| both[a * others + b] as f64 / (first[a] + second[b] - both[a * others + b]).max(1) as f64;
+        let index =
+            |b: usize| both[a * others + b] as f64 / (first[a] + second[b] - both[a * others + b]).max(1) as f64;
         (first[a] > 0).then(|| (0..others).map(index).fold(0.0, f64::max))
     };
     (0..clusters).map(best).collect()

@@ -163,7 +163,11 @@ impl Projection {
             let affinities = Affinities::of(&Neighbours::of(&scores, nearest, Metric::Euclidean), perplexity);
             let points = tsne::descend(&affinities, start(&scores, &pca, options.seed), options.iterations);
             let divergence = affinities.divergence(&points)?;
-            (points.into_iter().map(|point| point.map(|value| value as f32)).collect(), Some(perplexity), Some(divergence))
+            (
+                points.into_iter().map(|point| point.map(|value| value as f32)).collect(),
+                Some(perplexity),
+                Some(divergence),
+            )
         } else {
             let axis = |row: usize, axis: usize| scores.row(row).get(axis).copied().unwrap_or(0.0);
             ((0..rows).map(|row| [axis(row, 0), axis(row, 1)]).collect(), None, None)

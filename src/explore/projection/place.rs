@@ -1,8 +1,8 @@
 //! Where new rows belong on a map that stays as it is.
 
 use super::affinities::conditional;
-use crate::explore::{Matrix, Metric, Neighbours};
 use crate::Result;
+use crate::explore::{Matrix, Metric, Neighbours};
 
 /// Fitted rows that decide where a new one goes.
 const NEIGHBOURS: usize = 15;

@@ -195,7 +195,8 @@ mod tests {
         let (total, forces) = direct(&points);
         let found = Quadtree::new(&points).repulsion(0.5);
         assert!((found.normaliser / total - 1.0).abs() < 0.01, "{} for {total}", found.normaliser);
-        let size = |forces: &[[f64; 2]]| forces.iter().map(|force| force[0].powi(2) + force[1].powi(2)).sum::<f64>().sqrt();
+        let size =
+            |forces: &[[f64; 2]]| forces.iter().map(|force| force[0].powi(2) + force[1].powi(2)).sum::<f64>().sqrt();
         let off: Vec<[f64; 2]> = found.forces.iter().zip(&forces).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect();
         assert!(size(&off) < 0.03 * size(&forces), "{} of {}", size(&off), size(&forces));
         assert!(size(&off) > 0.0);

@@ -31,7 +31,13 @@ impl Quality {
     ///
     /// # Errors
     /// [`Error::Argument`] when there are more or fewer points than rows; [`Error::Tensor`] when a matrix product fails.
-    pub fn of(matrix: &Matrix, points: &[[f32; 2]], neighbours: usize, queries: usize, seed: u64) -> Result<Option<Self>> {
+    pub fn of(
+        matrix: &Matrix,
+        points: &[[f32; 2]],
+        neighbours: usize,
+        queries: usize,
+        seed: u64,
+    ) -> Result<Option<Self>> {
         let rows = matrix.rows();
         if points.len() != rows {
             return Err(Error::argument("Quality::of", format!("{rows} points"), points.len().to_string()));

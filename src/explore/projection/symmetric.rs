@@ -80,7 +80,8 @@ fn reduce(matrix: &mut [f64], order: usize) -> (Tridiagonal, Vec<Vec<f64>>) {
         reflectors.push(reflector);
     }
     let around = |place: usize| {
-        let side = |place: Option<usize>| place.and_then(|place| beside.get(place)).map_or(0.0, |side: &f64| side.abs());
+        let side =
+            |place: Option<usize>| place.and_then(|place| beside.get(place)).map_or(0.0, |side: &f64| side.abs());
         diagonal[place].abs() + side(place.checked_sub(1)) + side(Some(place))
     };
     let norm = (0..order).map(around).fold(0.0, f64::max);
