@@ -51,15 +51,13 @@ pub(crate) fn even(rng: &mut SplitMix64) -> f32 {
     (rng.next_u64() >> 40) as f32 / (1u32 << 23) as f32 - 1.0
 }
 
-/// `groups` boxes of `size` rows each, with their group; neighbouring rows are of different groups.
+/// Up to eight boxes of `size` rows each around corners of a cube, with their box; neighbouring rows are of different boxes. Boxes
+/// are 2 wide, and 18 apart along one axis in three.
 pub(crate) fn boxes(groups: usize, size: usize, columns: usize, seed: u64) -> (Matrix, Vec<usize>) {
     let mut rng = SplitMix64::new(seed);
-    let centres: Vec<f32> = (0..groups * columns).map(|_| 12.0 * even(&mut rng)).collect();
     let classes: Vec<usize> = (0..groups * size).map(|row| row % groups).collect();
-    let values = classes
-        .iter()
-        .flat_map(|class| centres[class * columns..(class + 1) * columns].to_vec())
-        .map(|centre| centre + even(&mut rng))
-        .collect();
+    let corner = |class: usize, column: usize| if (class >> (column % 3)) & 1 == 1 { 10.0 } else { -10.0 };
+    let cells = classes.iter().flat_map(|&class| (0..columns).map(move |column| (class, column)));
+    let values = cells.map(|(class, column)| corner(class, column) + even(&mut rng)).collect();
     (Matrix::new(groups * size, columns, values).unwrap(), classes)
 }

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Argument`] when there are more or fewer labels than rows.
 pub fn silhouette(matrix: &Matrix, labels: &[Option<usize>], limit: usize, seed: u64) -> Result<Option<f64>> {
-    let (rows, counts) = labelled("silhouette", matrix, labels)?;
+    let Labelled { rows, counts } = labelled("silhouette", matrix, labels)?;
     let clusters = counts.iter().filter(|&&count| count > 0).count();
     if clusters < 2 || clusters >= rows.len() || limit == 0 {
         return Ok(None);
@@ -48,7 +48,7 @@ pub fn silhouette(matrix: &Matrix, labels: &[Option<usize>], limit: usize, seed:
 /// # Errors
 /// [`Error::Argument`] when there are more or fewer labels than rows.
 pub fn davies_bouldin(matrix: &Matrix, labels: &[Option<usize>]) -> Result<Option<f64>> {
-    let (rows, counts) = labelled("davies_bouldin", matrix, labels)?;
+    let Labelled { rows, counts } = labelled("davies_bouldin", matrix, labels)?;
     let present: Vec<usize> = (0..counts.len()).filter(|&cluster| counts[cluster] > 0).collect();
     if present.len() < 2 || present.len() >= rows.len() {
         return Ok(None);
@@ -77,11 +77,12 @@ pub fn davies_bouldin(matrix: &Matrix, labels: &[Option<usize>]) -> Result<Optio
 }
 
 /// The rows that have a label, with it, and each label's count.
-fn labelled(
-    function: &'static str,
-    matrix: &Matrix,
-    labels: &[Option<usize>],
-) -> Result<(Vec<(usize, usize)>, Vec<usize>)> {
+struct Labelled {
+    rows: Vec<(usize, usize)>,
+    counts: Vec<usize>,
+}
+
+fn labelled(function: &'static str, matrix: &Matrix, labels: &[Option<usize>]) -> Result<Labelled> {
     if labels.len() != matrix.rows() {
         return Err(Error::argument(function, format!("{} labels", matrix.rows()), labels.len().to_string()));
     }
@@ -97,5 +98,5 @@ fn labelled(
             rows.push((row, cluster));
         }
     }
-    Ok((rows, counts))
+    Ok(Labelled { rows, counts })
 }

@@ -72,7 +72,7 @@ impl Pca {
         &self.components
     }
 
-    /// The rows' coordinates along the components, `rows x dimensions`.
+    /// The rows' coordinates along the components, `rows x dimensions`; what is too large for an f32 becomes the largest one.
     ///
     /// # Errors
     /// [`Error::Argument`] when rows have another length than those of the fit.
@@ -86,7 +86,9 @@ impl Pca {
             let components = tensor(self.components.concat(), self.dimensions, self.means.len())?;
             let components = transposed(&components)?;
             for block in Centred::by(matrix, self.means.clone()).row_blocks() {
-                scores.extend(product(&block?.1, &components)?.into_iter().map(|score| score as f32));
+                let largest = f64::from(f32::MAX);
+                let products = product(&block?.1, &components)?;
+                scores.extend(products.into_iter().map(|score| score.clamp(-largest, largest) as f32));
             }
         }
         Matrix::new(matrix.rows(), self.dimensions, scores)
