@@ -88,7 +88,8 @@ pub(crate) struct Numbers {
 
 impl Numbers {
     pub(crate) fn new(values: Vec<f64>) -> Self {
-        let mut order: Vec<u32> = (0u32..).zip(&values).filter(|(_, value)| value.is_finite()).map(|pair| pair.0).collect();
+        let mut order: Vec<u32> =
+            (0u32..).zip(&values).filter(|(_, value)| value.is_finite()).map(|pair| pair.0).collect();
         order.sort_by(|&a, &b| values[a as usize].total_cmp(&values[b as usize]));
         Self { values, order }
     }

@@ -91,8 +91,7 @@ impl Columns {
             return Ok(Vec::new());
         }
         let useful: Vec<usize> = (0..self.all().len()).filter(|&place| self.all()[place].is_useful()).collect();
-        let tested: Vec<Tested> =
-            useful.par_iter().map(|&place| test(&self.all()[place].values, &sides)).collect();
+        let tested: Vec<Tested> = useful.par_iter().map(|&place| test(&self.all()[place].values, &sides)).collect();
         let mut p_values: Vec<f64> = tested.iter().map(|tested| tested.p_value).collect();
         let adjusted = benjamini_hochberg(&p_values);
 
@@ -105,7 +104,9 @@ impl Columns {
         let ranges: Vec<(&Family, usize, usize)> = self
             .families()
             .iter()
-            .flat_map(|family| significant_ranges(family, &by_place).into_iter().map(move |(from, to)| (family, from, to)))
+            .flat_map(|family| {
+                significant_ranges(family, &by_place).into_iter().map(move |(from, to)| (family, from, to))
+            })
             .collect();
         let joined: Vec<Finding<'_>> = ranges
             .par_iter()
@@ -116,13 +117,19 @@ impl Columns {
         let adjusted = benjamini_hochberg(&p_values);
 
         // A range whose sum does not differ is told by its strongest bin.
-        let weak = |place: usize| joined.iter().zip(&adjusted[useful.len()..]).any(|(finding, &p)| finding.first == place && p > LEVEL);
+        let weak = |place: usize| {
+            joined.iter().zip(&adjusted[useful.len()..]).any(|(finding, &p)| finding.first == place && p > LEVEL)
+        };
         for (family, from, to) in ranges {
             let bins = &family.columns[from..=to];
             let strength = |place: usize| by_place[place].map_or(0.0, |(effect, _)| effect.abs());
             if from == to || weak(bins[0]) {
                 let strongest = bins.iter().copied().reduce(|a, b| if strength(b) > strength(a) { b } else { a });
-                useful.iter().zip(&mut alone).filter(|(place, _)| Some(**place) == strongest).for_each(|(_, alone)| *alone = true);
+                useful
+                    .iter()
+                    .zip(&mut alone)
+                    .filter(|(place, _)| Some(**place) == strongest)
+                    .for_each(|(_, alone)| *alone = true);
             }
         }
         let single = useful.iter().zip(tested).zip(alone).map(|((&place, tested), alone)| {
@@ -154,7 +161,13 @@ impl Columns {
         let values = Values::Numbers(Numbers::sum(bins.iter().filter_map(|&bin| self.numbers(bin)), self.rows()));
         let tested = test(&values, sides);
         let columns = bins.iter().map(|&bin| self.all()[bin].name.clone()).collect();
-        Finding { name: family.range(from, to), columns, values: std::borrow::Cow::Owned(values), tested, first: bins[0] }
+        Finding {
+            name: family.range(from, to),
+            columns,
+            values: std::borrow::Cow::Owned(values),
+            tested,
+            first: bins[0],
+        }
     }
 }
 
@@ -181,11 +194,15 @@ impl Finding<'_> {
 /// Marks the rows of two groups.
 fn sides(rows: usize, inside: &[usize], outside: &[usize]) -> Result<Vec<Side>> {
     let mut sides = vec![Side::Neither; rows];
-    for (side, &place) in inside.iter().map(|place| (Side::Inside, place)).chain(outside.iter().map(|place| (Side::Outside, place))) {
+    for (side, &place) in
+        inside.iter().map(|place| (Side::Inside, place)).chain(outside.iter().map(|place| (Side::Outside, place)))
+    {
         let refuse = |expected: String| Err(Error::argument("differences", expected, format!("place {place}")));
         match sides.get(place) {
             None => return refuse(format!("places below {rows}")),
-            Some(&known) if known != Side::Neither && known != side => return refuse("groups without a common row".to_owned()),
+            Some(&known) if known != Side::Neither && known != side => {
+                return refuse("groups without a common row".to_owned());
+            }
             Some(_) => sides[place] = side,
         }
     }

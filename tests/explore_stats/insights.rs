@@ -24,7 +24,12 @@ fn a_dark_group_is_found_and_described() {
     assert_eq!(confusions[0].0, "bacteria");
     assert_eq!(confusions[0].1, "virus");
     let inside = |row: &usize| first.samples.contains(row);
-    assert!(planted.iter().all(inside) && first.samples.len() <= planted.len() + 15, "{} for {}", first.samples.len(), planted.len());
+    assert!(
+        planted.iter().all(inside) && first.samples.len() <= planted.len() + 15,
+        "{} for {}",
+        first.samples.len(),
+        planted.len()
+    );
     let loss = |row: usize| table.rows[row].losses[0].unwrap();
     assert!(first.samples.windows(2).all(|pair| loss(pair[0]) >= loss(pair[1])), "worst first");
 
@@ -36,7 +41,15 @@ fn a_dark_group_is_found_and_described() {
     assert!((gap.inside - gap.outside - gap.difference).abs() < 1e-12);
     assert!(first.p_adjusted.unwrap() >= first.p_value.unwrap() && first.p_adjusted.unwrap() < 1e-10);
     assert!((0.3..=1.0).contains(&first.severity));
-    assert!(first.sentence.contains("of 500) have") && first.sentence.contains("predicted as virus"), "{}", first.sentence);
+    assert!(
+        first.sentence.contains("of 500) have") && first.sentence.contains("predicted as virus"),
+        "{}",
+        first.sentence
+    );
+    assert!(
+        gap.metric == "cross_entropy" && first.sentence.contains("the accuracy is"),
+        "both say so, and the loss speaks"
+    );
     // The other columns that see the same group say nothing new.
     assert_eq!(low.len(), 1, "{:?}", low.iter().map(|insight| &insight.sentence).collect::<Vec<_>>());
 }
@@ -92,8 +105,14 @@ fn a_shifted_subset_is_found() {
     let [_, gaps] = found(&table, &[], Some(&scores));
     println!("{}", gaps[0].sentence);
     assert_eq!(gaps.len(), 1);
-    assert!(gaps[0].sentence.contains("test subset (120 samples)") && gaps[0].sentence.contains("training subset (240)"));
-    assert!(gaps[0].sentence.contains("latent space") && gaps[0].sentence.contains("image_mean"), "{}", gaps[0].sentence);
+    assert!(
+        gaps[0].sentence.contains("test subset (120 samples)") && gaps[0].sentence.contains("training subset (240)")
+    );
+    assert!(
+        gaps[0].sentence.contains("latent space") && gaps[0].sentence.contains("image_mean"),
+        "{}",
+        gaps[0].sentence
+    );
     assert!(!gaps[0].sentence.contains("classes"));
     assert_eq!(gaps[0].differences[0].column, "image_mean");
     assert!(gaps[0].samples.len() == 120 && gaps[0].samples.iter().all(|row| row % 3 == 0));
@@ -162,7 +181,9 @@ fn planted_groups_are_mostly_found() {
         let (table, scores) = subsets(seed, 0.5);
         gap_found += usize::from(!found(&table, &[], Some(&scores))[1].is_empty());
     }
-    println!("of 100: the dark 8 % of 250 found in {dark_found}, {beyond} further claims; half a deviation between subsets in {gap_found}");
+    println!(
+        "of 100: the dark 8 % of 250 found in {dark_found}, {beyond} further claims; half a deviation between subsets in {gap_found}"
+    );
     assert!(dark_found >= 95 && beyond <= 5 && gap_found >= 80, "{dark_found} {beyond} {gap_found}");
 }
 
@@ -212,7 +233,8 @@ fn odd_tables_are_handled() {
             let mut table = table(&[&hostile, "nan", "constant", "text"]);
             for id in 0..rows {
                 let state = if id % 2 == 0 { DataState::Training } else { DataState::Unlabeled };
-                let mut row = row(id, state, if odd == 1 { 0 } else { id % 3 }, if odd == 2 { 0 } else { id % 2 }, draw.even());
+                let mut row =
+                    row(id, state, if odd == 1 { 0 } else { id % 3 }, if odd == 2 { 0 } else { id % 2 }, draw.even());
                 row.metadata = vec![draw.normal().into(), f64::NAN.into(), 1i64.into(), hostile.as_str().into()];
                 match odd {
                     3 => row.label = None,

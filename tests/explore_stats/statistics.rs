@@ -72,7 +72,8 @@ fn contingency_tests_are_scipys() {
         let (rows, columns): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
         assert_close(mutual_information(&rows, &columns), &case["information"], &what);
         if !case["fisher"].is_null() {
-            let cells = [[table[0][0], table[0][1]], [table[1][0], table[1][1]]].map(|row| row.map(|count| count as u64));
+            let cells =
+                [[table[0][0], table[0][1]], [table[1][0], table[1][1]]].map(|row| row.map(|count| count as u64));
             assert_close(fisher_exact(cells), &case["fisher"], &what);
             // Without a correction, |phi| of a 2 x 2 table is its Cramer's V.
             assert_close(crosstab.phi()[0].abs(), &case["v"], &what);
@@ -103,7 +104,10 @@ fn small_tables_are_tested_exactly() {
 fn correction_for_several_tests_is_scipys() {
     for case in list(&golden()["several"]) {
         let adjusted = benjamini_hochberg(&numbers(&case["p"]));
-        adjusted.iter().zip(list(&case["adjusted"])).for_each(|(&found, expected)| assert_close(found, expected, "adjusted"));
+        adjusted
+            .iter()
+            .zip(list(&case["adjusted"]))
+            .for_each(|(&found, expected)| assert_close(found, expected, "adjusted"));
     }
     assert!(benjamini_hochberg(&[]).is_empty());
 }

@@ -98,7 +98,8 @@ pub fn dark(seed: u64, rows: usize) -> (SampleTable, Vec<usize>) {
         let loss = -draw.even().ln() * 0.3 + if dark { 1.2 } else { 0.0 };
         let mut row = row(id, DataState::Training, label, prediction, loss);
         let mean = if dark { 50.0 + 6.0 * draw.normal() } else { 120.0 + 15.0 * draw.normal() };
-        row.metadata = vec![mean.into(), ((4000.0 - 20.0 * mean + 400.0 * draw.normal()) as i64).into(), CLASSES[label].into()];
+        row.metadata =
+            vec![mean.into(), ((4000.0 - 20.0 * mean + 400.0 * draw.normal()) as i64).into(), CLASSES[label].into()];
         row.metadata.extend((0..12).map(|_| MetadataValue::Float(draw.normal())));
         if dark {
             planted.push(id);
@@ -129,7 +130,12 @@ pub fn story(seed: u64, group: usize) -> (SampleTable, Vec<usize>, Vec<usize>) {
         let square = counts.iter().zip(0..).map(|(&count, level)| count as f64 * (f64::from(level) - mean).powi(2));
         let mut row = row(id, DataState::Training, label, label, 0.1);
         row.metadata = counts.iter().map(|&count| count.into()).collect();
-        row.metadata.extend([mean.into(), (square.sum::<f64>() / pixels).sqrt().into(), (label as i64).into(), CLASSES[label].into()]);
+        row.metadata.extend([
+            mean.into(),
+            (square.sum::<f64>() / pixels).sqrt().into(),
+            (label as i64).into(),
+            CLASSES[label].into(),
+        ]);
         table.rows.push(row);
     }
     (table, (0..group).collect(), (group..2 * group).collect())

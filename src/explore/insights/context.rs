@@ -28,14 +28,7 @@ pub struct InsightOptions {
 
 impl Default for InsightOptions {
     fn default() -> Self {
-        Self {
-            level: 0.05,
-            smallest: 0.02,
-            fewest: 10,
-            least_effect: 0.1,
-            most: 6,
-            bootstrap: Bootstrap::default(),
-        }
+        Self { level: 0.05, smallest: 0.02, fewest: 10, least_effect: 0.1, most: 6, bootstrap: Bootstrap::default() }
     }
 }
 
@@ -69,13 +62,17 @@ impl<'a> Context<'a> {
     ) -> Result<Self> {
         let rows = table.rows.len();
         let clustered = if clusters.is_empty() { rows } else { clusters.len() };
-        for (what, found) in [("metadata", columns.rows()), ("clusters", clustered), ("scores", scores.map_or(rows, Matrix::rows))] {
+        for (what, found) in
+            [("metadata", columns.rows()), ("clusters", clustered), ("scores", scores.map_or(rows, Matrix::rows))]
+        {
             if found != rows {
                 return Err(Error::argument("Context::new", format!("{what} of {rows} samples"), found.to_string()));
             }
         }
         let InsightOptions { level, smallest, least_effect, .. } = options;
-        for (option, value, open) in [("level", level, true), ("smallest", smallest, false), ("least_effect", least_effect, false)] {
+        for (option, value, open) in
+            [("level", level, true), ("smallest", smallest, false), ("least_effect", least_effect, false)]
+        {
             let fits = if open { value > 0.0 && value < 1.0 } else { (0.0..=1.0).contains(&value) };
             if !fits {
                 let expected = if open { "a number inside (0, 1)" } else { "a number in [0, 1]" };

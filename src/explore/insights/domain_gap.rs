@@ -61,7 +61,8 @@ pub fn domain_gap(context: &Context<'_>) -> Result<Vec<Insight>> {
     }
     correct(&mut latents);
 
-    let holds = |shift: &Shift| shift.p_adjusted <= context.options.level && shift.effect >= context.options.least_effect;
+    let holds =
+        |shift: &Shift| shift.p_adjusted <= context.options.level && shift.effect >= context.options.least_effect;
     columns.retain(holds);
     latents.retain(holds);
     let mut insights = Vec::new();
@@ -119,7 +120,10 @@ fn pairs(context: &Context<'_>) -> Vec<Subsets> {
         states: [large[first].0, large[second].0],
         rows: [large[first].1.clone(), large[second].1.clone()],
     };
-    (0..large.len()).flat_map(|first| (first + 1..large.len()).map(move |second| (first, second))).map(|(a, b)| pair(a, b)).collect()
+    (0..large.len())
+        .flat_map(|first| (first + 1..large.len()).map(move |second| (first, second)))
+        .map(|(a, b)| pair(a, b))
+        .collect()
 }
 
 fn column_shifts(place: usize, pair: &Subsets, features: &[Feature<'_>], context: &Context<'_>) -> Vec<Shift> {
@@ -132,7 +136,8 @@ fn column_shifts(place: usize, pair: &Subsets, features: &[Feature<'_>], context
         let what = What::Column(feature.name.clone());
         match feature.values.as_ref() {
             Values::Numbers(numbers) => {
-                let sizes = level_counts(numbers, &sides).fold([0, 0], |sum, counts| [sum[0] + counts[0], sum[1] + counts[1]]);
+                let sizes =
+                    level_counts(numbers, &sides).fold([0, 0], |sum, counts| [sum[0] + counts[0], sum[1] + counts[1]]);
                 let found = KolmogorovSmirnov::of_counts(level_counts(numbers, &sides), sizes);
                 shift(what, found.p_value, found.distance)
             }
@@ -143,7 +148,8 @@ fn column_shifts(place: usize, pair: &Subsets, features: &[Feature<'_>], context
         }
     };
     let mut shifts: Vec<Shift> = features.par_iter().map(column).collect();
-    let labels = (0..2).flat_map(|side| pair.rows[side].iter().filter_map(move |&row| Some((table.rows[row].label?, side))));
+    let labels =
+        (0..2).flat_map(|side| pair.rows[side].iter().filter_map(move |&row| Some((table.rows[row].label?, side))));
     let labels = Crosstab::of(table.classes.len(), 2, labels).association();
     if labels.freedom > 0 {
         shifts.push(shift(What::Labels, labels.p_value, labels.cramers_v));
@@ -177,9 +183,12 @@ impl Grouping {
     /// Columns with few categories or integers, histograms left out.
     fn by_columns(order: &[usize], context: &Context<'_>) -> Vec<Self> {
         let binned = |place| context.columns.families().iter().any(|family| family.columns.contains(&place));
-        let columns = context.columns.all().iter().enumerate().filter(|(place, column)| column.is_useful() && !binned(*place));
+        let columns =
+            context.columns.all().iter().enumerate().filter(|(place, column)| column.is_useful() && !binned(*place));
         let grouping = |(_, column): (usize, &crate::explore::Column)| match &column.values {
-            Values::Categories(categories) if column.kind == ColumnKind::Categorical && categories.names.len() <= MOST_GROUPS => {
+            Values::Categories(categories)
+                if column.kind == ColumnKind::Categorical && categories.names.len() <= MOST_GROUPS =>
+            {
                 Some(Self::new(&column.name, categories.names.clone(), &categories.codes, order, context))
             }
             Values::Numbers(numbers) if numbers.levels().take(MOST_GROUPS + 1).count() <= MOST_GROUPS => {
@@ -198,13 +207,24 @@ impl Grouping {
     }
 }
 
-fn tell_pair(pair: &Subsets, shifts: &[&Shift], mixed: Option<&Mixing>, severity: f64, context: &Context<'_>) -> Result<Insight> {
+fn tell_pair(
+    pair: &Subsets,
+    shifts: &[&Shift],
+    mixed: Option<&Mixing>,
+    severity: f64,
+    context: &Context<'_>,
+) -> Result<Insight> {
     let [first, second] = pair.states;
     let mut parts = Vec::new();
     for shift in shifts {
         match &shift.what {
-            What::Latent => parts.push(format!("lies apart in the latent space ({} of the way from mixed to separate)", percent(shift.effect))),
-            What::Labels => parts.push(format!("has other shares of the classes (Cramer's V {})", number(shift.effect))),
+            What::Latent => parts.push(format!(
+                "lies apart in the latent space ({} of the way from mixed to separate)",
+                percent(shift.effect)
+            )),
+            What::Labels => {
+                parts.push(format!("has other shares of the classes (Cramer's V {})", number(shift.effect)))
+            }
             What::Column(_) => {}
         }
     }
@@ -236,18 +256,30 @@ fn tell_pair(pair: &Subsets, shifts: &[&Shift], mixed: Option<&Mixing>, severity
     })
 }
 
-fn tell_groups(grouping: &Grouping, shifts: &[&Shift], mixed: Option<&Mixing>, severity: f64, context: &Context<'_>) -> Result<Insight> {
+fn tell_groups(
+    grouping: &Grouping,
+    shifts: &[&Shift],
+    mixed: Option<&Mixing>,
+    severity: f64,
+    context: &Context<'_>,
+) -> Result<Insight> {
     let mut sums = vec![(0.0, 0usize); grouping.names.len()];
     for &(_, group, share) in mixed.iter().flat_map(|mixed| &mixed.shares) {
         sums[group] = (sums[group].0 + share, sums[group].1 + 1);
     }
     let seen = sums.iter().map(|&(_, count)| count).sum::<usize>().max(1) as f64;
     // How much oftener than by its size a group's samples are next to each other.
-    let apart = |&(sum, count): &(f64, usize)| if count > 0 { sum / count as f64 - count as f64 / seen } else { f64::NEG_INFINITY };
+    let apart = |&(sum, count): &(f64, usize)| {
+        if count > 0 { sum / count as f64 - count as f64 / seen } else { f64::NEG_INFINITY }
+    };
     let farthest = (0..sums.len()).rev().max_by(|&a, &b| apart(&sums[a]).total_cmp(&apart(&sums[b]))).unwrap_or(0);
     let rows = |own: bool| {
-        let mut rows: Vec<usize> =
-            grouping.members.iter().filter(|member| (member.group == farthest) == own).map(|member| member.row).collect();
+        let mut rows: Vec<usize> = grouping
+            .members
+            .iter()
+            .filter(|member| (member.group == farthest) == own)
+            .map(|member| member.row)
+            .collect();
         rows.sort_unstable();
         rows
     };

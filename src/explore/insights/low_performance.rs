@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -6,9 +6,9 @@ use super::context::Context;
 use super::slices::{Slice, slices};
 use super::words::{number, short};
 use super::{Evidence, Gap, Insight, InsightKind};
-use crate::explore::statistics::{Alternative, RankSum, benjamini_hochberg, difference_of_means, fisher_exact};
-use crate::explore::features::Feature;
 use crate::Result;
+use crate::explore::features::Feature;
+use crate::explore::statistics::{Alternative, RankSum, benjamini_hochberg, difference_of_means, fisher_exact};
 
 /// The smallest expected count for which ranks stand in for Fisher's exact test.
 const LEAST_EXPECTED: f64 = 5.0;
@@ -17,7 +17,7 @@ const LEAST_EXPECTED: f64 = 5.0;
 ///
 /// Tried is each slice of the metadata (intervals of numbers between quantiles, categories, missing values; histograms in
 /// eight blocks) and each cluster, once by the first loss and once by being right. A group is told where the loss is larger, or
-/// the accuracy smaller, than on all other samples: one-sided Mann-Whitney U (Fisher's exact test where few are wrong),
+/// the accuracy smaller, than on all other samples (by the loss where both are): one-sided Mann-Whitney U (Fisher's exact test where few are wrong),
 /// corrected over everything that was tried, and a Cliff's delta of at least `least_effect`; for accuracy that delta is the
 /// difference of the shares of errors.
 ///
@@ -50,9 +50,17 @@ pub fn low_performance(context: &Context<'_>) -> Result<Vec<Insight>> {
         .collect();
     let adjusted = benjamini_hochberg(&tries.iter().map(|tried| tried.found.p_value).collect::<Vec<_>>());
     let adjusted = adjusted.into_iter().map(Context::across_families);
-    let mut claims: Vec<Tried> = tries.into_iter().zip(adjusted).map(|(tried, p_adjusted)| Tried { p_adjusted, ..tried }).collect();
-    claims.retain(|tried| tried.p_adjusted <= context.options.level && tried.found.effect >= context.options.least_effect);
-    claims.sort_by(|a, b| b.found.severity().total_cmp(&a.found.severity()).then(a.found.p_value.total_cmp(&b.found.p_value)));
+    let mut claims: Vec<Tried> =
+        tries.into_iter().zip(adjusted).map(|(tried, p_adjusted)| Tried { p_adjusted, ..tried }).collect();
+    claims.retain(|tried| {
+        tried.p_adjusted <= context.options.level && tried.found.effect >= context.options.least_effect
+    });
+    // What both measures claim is told by the loss.
+    let by_loss: BTreeSet<usize> = claims.iter().filter(|tried| tried.measure == 0).map(|tried| tried.slice).collect();
+    claims.retain(|tried| tried.measure == 0 || !by_loss.contains(&tried.slice));
+    claims.sort_by(|a, b| {
+        b.found.severity().total_cmp(&a.found.severity()).then(a.found.p_value.total_cmp(&b.found.p_value))
+    });
     let taken = peel(claims, &slices, &measures, context, support);
     let tell = |tried: &Tried| tell(tried, &slices[tried.slice], &measures[tried.measure], &features, context);
     taken.par_iter().map(tell).collect()
@@ -84,7 +92,13 @@ impl Compared {
 }
 
 /// Takes the most severe claim, sets its samples aside and tries the others on the rest, again and again. `claims` are sorted.
-fn peel(claims: Vec<Tried>, slices: &[Slice], measures: &[Measure; 2], context: &Context<'_>, support: usize) -> Vec<Tried> {
+fn peel(
+    claims: Vec<Tried>,
+    slices: &[Slice],
+    measures: &[Measure; 2],
+    context: &Context<'_>,
+    support: usize,
+) -> Vec<Tried> {
     let cutoff = claims.iter().map(|claim| claim.found.p_value).fold(0.0, f64::max);
     let mut left = vec![true; context.table.rows.len()];
     let (mut open, mut taken) = (claims, Vec::new());
@@ -97,7 +111,10 @@ fn peel(claims: Vec<Tried>, slices: &[Slice], measures: &[Measure; 2], context: 
         };
         let tried: Vec<(f64, Tried)> = open.par_iter().filter_map(again).collect();
         // The first of equals, so that ties fall as the claims are sorted.
-        let Some(best) = tried.iter().enumerate().rev().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(at, _)| at) else { break };
+        let Some(best) = tried.iter().enumerate().rev().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0)).map(|(at, _)| at)
+        else {
+            break;
+        };
         let chosen = tried[best].1;
         slices[chosen.slice].rows.iter().for_each(|&row| left[row] = false);
         open = tried.into_iter().map(|(_, tried)| tried).filter(|tried| tried.slice != chosen.slice).collect();
@@ -145,7 +162,8 @@ impl Measure {
     fn split(&self, rows: &[usize]) -> [Vec<f64>; 2] {
         let mut inside = vec![false; self.values.len()];
         rows.iter().for_each(|&row| inside[row] = true);
-        let of = |side: bool| (0..self.values.len()).filter(move |&row| inside[row] == side && self.values[row].is_finite());
+        let of =
+            |side: bool| (0..self.values.len()).filter(move |&row| inside[row] == side && self.values[row].is_finite());
         let values = |side: bool| -> Vec<f64> { of.clone()(side).map(|row| self.values[row]).collect() };
         [values(true), values(false)]
     }
@@ -164,7 +182,8 @@ impl Ranked<'_> {
     /// Some rows against all others; none where either side has fewer than `support` known values.
     fn compare(&self, rows: &[usize], support: usize) -> Option<Compared> {
         let known = rows.iter().filter_map(|&row| Some((self.ranks[row]?, self.measure.values[row])));
-        let (count, rank_sum, sum) = known.fold((0usize, 0.0, 0.0), |(n, ranks, sum), (rank, value)| (n + 1, ranks + rank, sum + value));
+        let (count, rank_sum, sum) =
+            known.fold((0usize, 0.0, 0.0), |(n, ranks, sum), (rank, value)| (n + 1, ranks + rank, sum + value));
         let others = self.known - count;
         if count < support || others < support {
             return None;
@@ -187,7 +206,13 @@ impl Ranked<'_> {
     }
 }
 
-fn tell(tried: &Tried, slice: &Slice, measure: &Measure, features: &[Feature<'_>], context: &Context<'_>) -> Result<Insight> {
+fn tell(
+    tried: &Tried,
+    slice: &Slice,
+    measure: &Measure,
+    features: &[Feature<'_>],
+    context: &Context<'_>,
+) -> Result<Insight> {
     let table = context.table;
     let outside: Vec<usize> = (0..table.rows.len()).filter(|row| slice.rows.binary_search(row).is_err()).collect();
     let gap = gap(measure, slice, context)?;
@@ -215,6 +240,10 @@ fn tell(tried: &Tried, slice: &Slice, measure: &Measure, features: &[Feature<'_>
         number(gap.low),
         number(gap.high)
     );
+    let [right, elsewhere] = Measure::errors(context).split(&slice.rows).map(|wrong| 1.0 - mean(&wrong));
+    if !measure.errors && right.is_finite() && elsewhere.is_finite() {
+        sentence += &format!("; the accuracy is {} against {}", number(right), number(elsewhere));
+    }
     if let Some((truth, predicted, count)) = confusions.first() {
         let (truth, predicted) = (short(truth), short(predicted));
         sentence += &match 2 * count > slice.rows.len() {
@@ -236,16 +265,19 @@ fn tell(tried: &Tried, slice: &Slice, measure: &Measure, features: &[Feature<'_>
     })
 }
 
+/// NaN without values.
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// The measure inside and outside; for errors, as accuracy.
 fn gap(measure: &Measure, slice: &Slice, context: &Context<'_>) -> Result<Gap> {
     let bootstrap = context.options.bootstrap;
-    let accuracy = |values: Vec<f64>| values.into_iter().map(|value| if measure.errors { 1.0 - value } else { value }).collect();
+    let accuracy =
+        |values: Vec<f64>| values.into_iter().map(|value| if measure.errors { 1.0 - value } else { value }).collect();
     let groups: [Vec<f64>; 2] = measure.split(&slice.rows).map(accuracy);
     let found = difference_of_means(&groups[0], &groups[1], &bootstrap)?;
-    let [inside, outside] = groups.map(|values| {
-        let n = values.len() as f64;
-        values.into_iter().sum::<f64>() / n
-    });
+    let [inside, outside] = groups.map(|values| mean(&values));
     let difference = inside - outside;
     let (low, high) = (found.low.unwrap_or(f64::NAN), found.high.unwrap_or(f64::NAN));
     Ok(Gap { metric: measure.name.clone(), inside, outside, difference, low, high, level: bootstrap.level })

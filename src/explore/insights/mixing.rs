@@ -41,7 +41,13 @@ pub(super) struct Member {
 ///
 /// Of more than 2,000 members the first of each group are taken, groups as equal as they can be; hand them over in a drawn order.
 /// None where fewer than two groups have `fewest` members. The same for any number of threads.
-pub(super) fn mixing(scores: &Matrix, members: &[Member], fewest: usize, permutations: usize, seed: u64) -> Result<Option<Mixing>> {
+pub(super) fn mixing(
+    scores: &Matrix,
+    members: &[Member],
+    fewest: usize,
+    permutations: usize,
+    seed: u64,
+) -> Result<Option<Mixing>> {
     let members = chosen(members, fewest);
     let groups = members.iter().map(|member| member.group + 1).max().unwrap_or(0);
     let mut sizes = vec![0usize; groups];

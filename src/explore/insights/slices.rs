@@ -43,7 +43,8 @@ impl Slice {
 pub(super) fn slices(features: &[Feature<'_>], clusters: &[Option<usize>], rows: usize, support: usize) -> Vec<Slice> {
     let mut all = Vec::new();
     for (place, feature) in features.iter().enumerate() {
-        let mut add = |rule: String, rows: Vec<usize>| all.push(Slice { rule, rows, feature: Some(place), cluster: None });
+        let mut add =
+            |rule: String, rows: Vec<usize>| all.push(Slice { rule, rows, feature: Some(place), cluster: None });
         let name = short(&feature.name);
         match feature.values.as_ref() {
             Values::Numbers(numbers) => intervals(&name, numbers, &mut add),

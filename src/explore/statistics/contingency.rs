@@ -114,15 +114,16 @@ impl Crosstab {
         let column_totals = self.column_totals();
         let columns: Vec<usize> = (0..self.columns).filter(|&column| column_totals[column] > 0).collect();
         let filled = self.row_totals().into_iter().enumerate().filter(|&(_, total)| total > 0);
-        let mut rows: Vec<(u64, Vec<u64>)> = filled
-            .map(|(row, total)| (total, columns.iter().map(|&column| self.at(row, column)).collect()))
-            .collect();
-        rows.sort_by(|a, b| b.cmp(a));
+        let mut rows: Vec<(u64, Vec<u64>)> =
+            filled.map(|(row, total)| (total, columns.iter().map(|&column| self.at(row, column)).collect())).collect();
+        // Stable: equal totals keep their order, which knows nothing of the columns.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.0));
         let n = rows.iter().map(|row| row.0).sum::<u64>() as f64;
         let least_column = columns.iter().map(|&column| column_totals[column]).min().unwrap_or(0) as f64;
         let few = |total: u64| (total as f64 * least_column) < LEAST_EXPECTED * n;
         let mut pool: Option<(u64, Vec<u64>)> = None;
-        while let Some((total, counts)) = rows.pop_if(|row| few(row.0) || pool.as_ref().is_some_and(|pool| few(pool.0))) {
+        while let Some((total, counts)) = rows.pop_if(|row| few(row.0) || pool.as_ref().is_some_and(|pool| few(pool.0)))
+        {
             let (pooled, sums) = pool.get_or_insert_with(|| (0, vec![0; columns.len()]));
             *pooled += total;
             sums.iter_mut().zip(&counts).for_each(|(sum, count)| *sum += count);
