@@ -12,6 +12,8 @@ use crate::{Error, Result};
 
 /// The most intervals that numbers are cut into.
 const INTERVALS: usize = 10;
+/// How many samples of the smallest class an interval should hold, so that the chi-squared law can be trusted.
+const LEAST_OF_CLASS: usize = 6;
 /// Neighbours that the mutual information of numbers is estimated by.
 const NEIGHBOURS: usize = 3;
 
@@ -67,8 +69,8 @@ pub struct Shortcut {
 
 /// Tries each metadata column alone as a predictor of the label, by stratified cross-validation.
 ///
-/// The predictor looks up which class is commonest, relative to its size, in a column's part: one of up to ten intervals
-/// between quantiles of the training samples, a category, or "missing" (which may give the label away as well). Samples go into
+/// The predictor looks up which class is commonest, relative to its size, in a column's part: one of two to ten intervals
+/// between quantiles of the training samples (one for each six samples of the smallest class), a category, or "missing" (which may give the label away as well). Samples go into
 /// folds by a hash of subset and id, so the order of the rows does not matter. Unlabelled samples are left out; with fewer
 /// than two classes nothing is ranked.
 ///
@@ -119,6 +121,7 @@ struct Task {
     sizes: Vec<f64>,
     entropy: f64,
     folds: usize,
+    intervals: usize,
 }
 
 struct Sample {
@@ -145,14 +148,15 @@ impl Task {
         }
         let labels: Vec<usize> = samples.iter().map(|sample| sample.label).collect();
         let sizes = dealt.iter().map(|&size| size as f64).collect();
-        Self { classes: known.len(), sizes, entropy: label_entropy(&labels), samples, folds: options.folds }
+        let intervals = (dealt.iter().copied().min().unwrap_or(0) / LEAST_OF_CLASS).clamp(2, INTERVALS);
+        Self { intervals, classes: known.len(), sizes, entropy: label_entropy(&labels), samples, folds: options.folds }
     }
 
     fn try_column(&self, column: &str, values: &Values) -> Shortcut {
         let mut scores = vec![Vec::new(); self.samples.len()];
         for fold in 0..self.folds {
-            let parts =
-                Parts::fit(values, self.samples.iter().filter(|sample| sample.fold != fold).map(|sample| sample.row));
+            let training = self.samples.iter().filter(|sample| sample.fold != fold);
+            let parts = Parts::fit(values, training.map(|sample| sample.row), self.intervals);
             let table = self.weights(&parts, values, |sample| sample.fold != fold);
             for (sample, scores) in self.samples.iter().zip(&mut scores).filter(|(sample, _)| sample.fold == fold) {
                 scores.clone_from(&table[parts.of(values, sample.row)]);
@@ -170,7 +174,7 @@ impl Task {
             }
         }
         let recall: f64 = right.iter().zip(&self.sizes).map(|(right, size)| right / size).sum();
-        let parts = Parts::fit(values, self.samples.iter().map(|sample| sample.row));
+        let parts = Parts::fit(values, self.samples.iter().map(|sample| sample.row), self.intervals);
         let pairs = self.samples.iter().map(|sample| (parts.of(values, sample.row), sample.label));
         Shortcut {
             column: column.to_owned(),
@@ -235,9 +239,9 @@ enum Parts {
 }
 
 impl Parts {
-    fn fit(values: &Values, rows: impl Iterator<Item = usize>) -> Self {
+    fn fit(values: &Values, rows: impl Iterator<Item = usize>, intervals: usize) -> Self {
         match values {
-            Values::Numbers(numbers) => Self::Intervals(bounds(numbers, rows)),
+            Values::Numbers(numbers) => Self::Intervals(bounds(numbers, rows, intervals)),
             Values::Categories(Categories { names, .. }) => Self::Categories(names.len()),
         }
     }
@@ -262,15 +266,15 @@ impl Parts {
     }
 }
 
-/// Bounds that part the known values of some rows into up to ten equal shares; equal values stay together.
-fn bounds(numbers: &Numbers, rows: impl Iterator<Item = usize>) -> Vec<f64> {
+/// Bounds that part the known values of some rows into up to `intervals` equal shares; equal values stay together.
+fn bounds(numbers: &Numbers, rows: impl Iterator<Item = usize>, intervals: usize) -> Vec<f64> {
     let mut among = vec![false; numbers.values.len()];
     rows.for_each(|row| among[row] = true);
     let sorted: Vec<f64> =
         numbers.order.iter().filter(|&&row| among[row as usize]).map(|&row| numbers.values[row as usize]).collect();
     let mut bounds: Vec<f64> = Vec::new();
-    for part in 1..INTERVALS {
-        let place = part * sorted.len() / INTERVALS;
+    for part in 1..intervals {
+        let place = part * sorted.len() / intervals;
         // Above all values equal to the smallest, so that no interval is empty.
         if let Some(&bound) = sorted.get(place).filter(|&&bound| bound > sorted[0] && bounds.last() != Some(&bound)) {
             bounds.push(bound);

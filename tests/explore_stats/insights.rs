@@ -46,6 +46,10 @@ fn a_dark_group_is_found_and_described() {
         "{}",
         first.sentence
     );
+    assert!(
+        gap.metric == "cross_entropy" && first.sentence.contains("the accuracy is"),
+        "both say so, and the loss speaks"
+    );
     // The other columns that see the same group say nothing new.
     assert_eq!(low.len(), 1, "{:?}", low.iter().map(|insight| &insight.sentence).collect::<Vec<_>>());
 }

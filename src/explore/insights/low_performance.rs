@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -17,7 +17,7 @@ const LEAST_EXPECTED: f64 = 5.0;
 ///
 /// Tried is each slice of the metadata (intervals of numbers between quantiles, categories, missing values; histograms in
 /// eight blocks) and each cluster, once by the first loss and once by being right. A group is told where the loss is larger, or
-/// the accuracy smaller, than on all other samples: one-sided Mann-Whitney U (Fisher's exact test where few are wrong),
+/// the accuracy smaller, than on all other samples (by the loss where both are): one-sided Mann-Whitney U (Fisher's exact test where few are wrong),
 /// corrected over everything that was tried, and a Cliff's delta of at least `least_effect`; for accuracy that delta is the
 /// difference of the shares of errors.
 ///
@@ -55,6 +55,9 @@ pub fn low_performance(context: &Context<'_>) -> Result<Vec<Insight>> {
     claims.retain(|tried| {
         tried.p_adjusted <= context.options.level && tried.found.effect >= context.options.least_effect
     });
+    // What both measures claim is told by the loss.
+    let by_loss: BTreeSet<usize> = claims.iter().filter(|tried| tried.measure == 0).map(|tried| tried.slice).collect();
+    claims.retain(|tried| tried.measure == 0 || !by_loss.contains(&tried.slice));
     claims.sort_by(|a, b| {
         b.found.severity().total_cmp(&a.found.severity()).then(a.found.p_value.total_cmp(&b.found.p_value))
     });
@@ -237,6 +240,10 @@ fn tell(
         number(gap.low),
         number(gap.high)
     );
+    let [right, elsewhere] = Measure::errors(context).split(&slice.rows).map(|wrong| 1.0 - mean(&wrong));
+    if !measure.errors && right.is_finite() && elsewhere.is_finite() {
+        sentence += &format!("; the accuracy is {} against {}", number(right), number(elsewhere));
+    }
     if let Some((truth, predicted, count)) = confusions.first() {
         let (truth, predicted) = (short(truth), short(predicted));
         sentence += &match 2 * count > slice.rows.len() {
@@ -258,6 +265,11 @@ fn tell(
     })
 }
 
+/// NaN without values.
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// The measure inside and outside; for errors, as accuracy.
 fn gap(measure: &Measure, slice: &Slice, context: &Context<'_>) -> Result<Gap> {
     let bootstrap = context.options.bootstrap;
@@ -265,10 +277,7 @@ fn gap(measure: &Measure, slice: &Slice, context: &Context<'_>) -> Result<Gap> {
         |values: Vec<f64>| values.into_iter().map(|value| if measure.errors { 1.0 - value } else { value }).collect();
     let groups: [Vec<f64>; 2] = measure.split(&slice.rows).map(accuracy);
     let found = difference_of_means(&groups[0], &groups[1], &bootstrap)?;
-    let [inside, outside] = groups.map(|values| {
-        let n = values.len() as f64;
-        values.into_iter().sum::<f64>() / n
-    });
+    let [inside, outside] = groups.map(|values| mean(&values));
     let difference = inside - outside;
     let (low, high) = (found.low.unwrap_or(f64::NAN), found.high.unwrap_or(f64::NAN));
     Ok(Gap { metric: measure.name.clone(), inside, outside, difference, low, high, level: bootstrap.level })

@@ -116,7 +116,8 @@ impl Crosstab {
         let filled = self.row_totals().into_iter().enumerate().filter(|&(_, total)| total > 0);
         let mut rows: Vec<(u64, Vec<u64>)> =
             filled.map(|(row, total)| (total, columns.iter().map(|&column| self.at(row, column)).collect())).collect();
-        rows.sort_by(|a, b| b.cmp(a));
+        // Stable: equal totals keep their order, which knows nothing of the columns.
+        rows.sort_by_key(|row| std::cmp::Reverse(row.0));
         let n = rows.iter().map(|row| row.0).sum::<u64>() as f64;
         let least_column = columns.iter().map(|&column| column_totals[column]).min().unwrap_or(0) as f64;
         let few = |total: u64| (total as f64 * least_column) < LEAST_EXPECTED * n;
