@@ -67,7 +67,8 @@ pub(crate) fn table(classes: usize, labels: &[usize]) -> SampleTable {
 
 /// A smooth random picture: a sum of waves.
 pub(crate) fn picture(rng: &mut SplitMix64, side: usize) -> Image {
-    let waves: Vec<[f64; 4]> = (0..12).map(|_| [normal(rng) * 0.7, normal(rng) * 0.7, 6.0 * even(rng), normal(rng)]).collect();
+    let waves: Vec<[f64; 4]> =
+        (0..12).map(|_| [normal(rng) * 0.7, normal(rng) * 0.7, 6.0 * even(rng), normal(rng)]).collect();
     let level = |place: usize| {
         let (x, y) = ((place % side) as f64 / side as f64 * 20.0, (place / side) as f64 / side as f64 * 20.0);
         let sum: f64 = waves.iter().map(|[a, b, phase, height]| height * (a * x + b * y + phase).sin()).sum();

@@ -2,9 +2,7 @@
 
 use leap_binder::contract::DataState;
 use leap_binder::evaluate::SampleTable;
-use leap_binder::explore::{
-    DuplicateOptions, Evidence, Insight, InsightKind, Pair, data_leakage, duplication,
-};
+use leap_binder::explore::{DuplicateOptions, Evidence, Insight, InsightKind, Pair, data_leakage, duplication};
 use leap_binder::rng::SplitMix64;
 use proptest::prelude::*;
 
@@ -39,15 +37,8 @@ fn pairs(insight: &Insight) -> (&[Pair], usize) {
 }
 
 // Rows 0, 1, 2 of each five are training, 3 validation, 4 test.
-const COPIES: [(usize, usize, bool); 7] = [
-    (0, 5, true),
-    (0, 11, true),
-    (24, 29, true),
-    (40, 51, false),
-    (60, 63, true),
-    (70, 74, false),
-    (80, 84, true),
-];
+const COPIES: [(usize, usize, bool); 7] =
+    [(0, 5, true), (0, 11, true), (24, 29, true), (40, 51, false), (60, 63, true), (70, 74, false), (80, 84, true)];
 
 #[test]
 fn copies_in_a_subset_are_found() {
@@ -107,7 +98,9 @@ fn equal_bytes_are_found_without_pictures() {
 #[test]
 fn patients_in_two_subsets_are_found_and_blanks_are_nobody() {
     let (mut table, _) = planted(&[]);
-    for (row, patient) in [(10, "x"), (14, "x"), (19, "x"), (20, "y"), (21, "y"), (33, ""), (34, ""), (36, "  "), (39, "  ")] {
+    for (row, patient) in
+        [(10, "x"), (14, "x"), (19, "x"), (20, "y"), (21, "y"), (33, ""), (34, ""), (36, "  "), (39, "  ")]
+    {
         table.rows[row].attributes = vec![patient.to_owned()];
     }
     // The model is right on every leaked sample, and on half of the others.
@@ -126,9 +119,20 @@ fn patients_in_two_subsets_are_found_and_blanks_are_nobody() {
         "7 of 40 samples in test (17.5 %) share their patient with samples of training, in 2 groups. The model is right on"
     ));
     let gap = found[0].gap.as_ref().unwrap();
-    assert!((gap.inside - gap.outside - gap.difference).abs() < 1e-12 && gap.low <= gap.difference && gap.difference <= gap.high);
-    assert!(pairs(&found[0]).0.iter().all(|pair| pair.by == "patient" && table.rows[pair.a].state == DataState::Training));
-    assert!(data_leakage(&table, None, Some("hospital"), &DuplicateOptions::default()).unwrap_err().to_string().contains("hospital"));
+    assert!(
+        (gap.inside - gap.outside - gap.difference).abs() < 1e-12
+            && gap.low <= gap.difference
+            && gap.difference <= gap.high
+    );
+    assert!(
+        pairs(&found[0]).0.iter().all(|pair| pair.by == "patient" && table.rows[pair.a].state == DataState::Training)
+    );
+    assert!(
+        data_leakage(&table, None, Some("hospital"), &DuplicateOptions::default())
+            .unwrap_err()
+            .to_string()
+            .contains("hospital")
+    );
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn close_latents_are_found_without_pictures() {
     }
     let table = table(2, &[0; 400]);
     let found = on_any_threads(|| duplication(&table, Some(&near(&latents)), &DuplicateOptions::default()).unwrap());
-    assert_eq!(found.len(), 1);
+    assert_eq!(found.len(), 1, "{found:?}");
     let expected: Vec<usize> = (0..10).map(|pair| 5 * pair).chain((0..10).map(|pair| 5 * pair + 200)).collect();
     assert_eq!(sorted(&found[0].samples), expected);
     assert!(pairs(&found[0]).0.iter().all(|pair| pair.by == "latent"));

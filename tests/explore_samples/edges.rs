@@ -2,8 +2,8 @@
 
 use leap_binder::evaluate::{SampleRow, SampleTable};
 use leap_binder::explore::{
-    DuplicateOptions, Insight, Matrix, Metric, MislabeledOptions, Neighbours, OutlierOptions, data_leakage, duplication,
-    mislabeled_samples, out_of_distribution,
+    DuplicateOptions, Insight, Matrix, Metric, MislabeledOptions, Neighbours, OutlierOptions, data_leakage,
+    duplication, mislabeled_samples, out_of_distribution,
 };
 use leap_binder::rng::SplitMix64;
 

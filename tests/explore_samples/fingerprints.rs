@@ -17,7 +17,9 @@ fn equals_exact_fractions() {
         let found = Fingerprint::of(&image);
         let digest: String = found.pixels.unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(digest, case["pixels"].as_str().unwrap(), "{width} x {height}");
-        let expected = case["perceptual"].as_array().map(|words| words.iter().map(|word| word.as_str().unwrap().parse().unwrap()).collect());
+        let expected = case["perceptual"]
+            .as_array()
+            .map(|words| words.iter().map(|word| word.as_str().unwrap().parse().unwrap()).collect());
         assert_eq!(found.perceptual.map(Vec::from), expected, "{width} x {height}");
         hashed += usize::from(expected.is_some());
         assert_eq!(found.bytes, None);
@@ -49,7 +51,7 @@ fn copies_are_near_and_others_far() {
         let distance = Fingerprint::hamming(&hash(image), &hash(&copy));
         assert!(distance <= 10, "{distance}");
         for other in &pictures[..place] {
-            assert!(Fingerprint::hamming(&hash(image), &hash(other)) > 64);
+            assert!(Fingerprint::hamming(&hash(image), &hash(other)) > 24);
         }
     }
     // The size is part of the digest: the same bytes, another picture.

@@ -2,7 +2,8 @@
 
 use leap_binder::evaluate::SampleTable;
 use leap_binder::explore::{
-    DuplicateOptions, MislabeledOptions, OutlierOptions, data_leakage, duplication, mislabeled_samples, out_of_distribution,
+    DuplicateOptions, MislabeledOptions, OutlierOptions, data_leakage, duplication, mislabeled_samples,
+    out_of_distribution,
 };
 use leap_binder::rng::SplitMix64;
 
@@ -27,7 +28,8 @@ fn noise(seed: u64) -> (SampleTable, Vec<Vec<f64>>) {
         row.fingerprint.perceptual = (seed % 2 == 0).then(|| std::array::from_fn(|_| rng.next_u64()));
     }
     let columns = [2, 5, 20][seed as usize % 3];
-    let latents = (0..ROWS).map(|_| if seed / 6 % 2 == 0 { normals(&mut rng, columns) } else { heavy(&mut rng, columns) });
+    let latents =
+        (0..ROWS).map(|_| if seed / 6 % 2 == 0 { normals(&mut rng, columns) } else { heavy(&mut rng, columns) });
     let latents = latents.collect();
     (table, latents)
 }
@@ -48,7 +50,10 @@ fn nothing_is_claimed_of_noise() {
         found.iter().zip(&mut claims).for_each(|(&found, count)| *count += u32::from(found));
         claims[4] += u32::from(found.contains(&true));
     }
-    println!("{runs} runs on noise: duplication {}, leakage {}, labels {}, outliers {}, any {}", claims[0], claims[1], claims[2], claims[3], claims[4]);
+    println!(
+        "{runs} runs on noise: duplication {}, leakage {}, labels {}, outliers {}, any {}",
+        claims[0], claims[1], claims[2], claims[3], claims[4]
+    );
     // The nominal rates are 1 % for pairs, 2 % for labels (two groups of samples), 5 % for outliers. A binomial count of 200 is
     // above these bounds in less than one run of a thousand.
     assert!(claims[0] <= 8 && claims[1] <= 8 && claims[2] <= 12 && claims[3] <= 21, "{claims:?}");
