@@ -139,13 +139,13 @@ fn patients_in_two_subsets_are_found_and_blanks_are_nobody() {
 fn close_latents_are_found_without_pictures() {
     let mut rng = SplitMix64::new(21);
     let mut latents: Vec<_> = (0..400).map(|_| normals(&mut rng, 8)).collect();
-    for pair in 0..10 {
+    for pair in 0..5 {
         latents[5 * pair + 200] = latents[5 * pair].iter().map(|value| value + 0.01).collect();
     }
     let table = table(2, &[0; 400]);
     let found = on_any_threads(|| duplication(&table, Some(&near(&latents)), &DuplicateOptions::default()).unwrap());
     assert_eq!(found.len(), 1, "{found:?}");
-    let expected: Vec<usize> = (0..10).map(|pair| 5 * pair).chain((0..10).map(|pair| 5 * pair + 200)).collect();
+    let expected: Vec<usize> = (0..5).map(|pair| 5 * pair).chain((0..5).map(|pair| 5 * pair + 200)).collect();
     assert_eq!(sorted(&found[0].samples), expected);
     assert!(pairs(&found[0]).0.iter().all(|pair| pair.by == "latent"));
 }
