@@ -25,11 +25,11 @@ fn noise(seed: u64) -> (SampleTable, Vec<Vec<f64>>) {
         row.fingerprint.bytes = Some(std::array::from_fn(|_| rng.next_u64() as u8));
         row.fingerprint.pixels = Some(std::array::from_fn(|_| rng.next_u64() as u8));
         // Half of the runs have no hashes, so that the latent space decides alone.
-        row.fingerprint.perceptual = (seed % 2 == 0).then(|| std::array::from_fn(|_| rng.next_u64()));
+        row.fingerprint.perceptual = seed.is_multiple_of(2).then(|| std::array::from_fn(|_| rng.next_u64()));
     }
     let columns = [2, 5, 20][seed as usize % 3];
-    let latents =
-        (0..ROWS).map(|_| if seed / 6 % 2 == 0 { normals(&mut rng, columns) } else { heavy(&mut rng, columns) });
+    let latents = (0..ROWS)
+        .map(|_| if (seed / 6).is_multiple_of(2) { normals(&mut rng, columns) } else { heavy(&mut rng, columns) });
     let latents = latents.collect();
     (table, latents)
 }

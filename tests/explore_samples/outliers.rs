@@ -15,7 +15,7 @@ fn planted(seed: u64, rows: usize, columns: usize, step: usize, far: f64, spread
     let planted: Vec<usize> = (0..rows).step_by(step).collect();
     let row = |row: usize| {
         let own = normals(&mut rng, columns);
-        if row % step > 0 {
+        if !row.is_multiple_of(step) {
             return own;
         }
         own.iter().zip(&direction).map(|(x, d)| spread * x + d).collect()
