@@ -73,7 +73,7 @@ fn power_grows_with_distance() {
 
 #[test]
 fn training_samples_are_the_measure() {
-    // A third of the test subset is of another kind, a twentieth of the table: few enough to stand out against training.
+    // Half of the test subset is of another kind, a tenth of the table: it stands out against training alone.
     let mut rng = SplitMix64::new(9);
     let mut latents: Vec<_> = (0..500).map(|_| normals(&mut rng, 6)).collect();
     let mut table = table(1, &[0; 500]);
