@@ -26,12 +26,12 @@ pub(super) struct LabelNoise {
 
 /// Fits the model to samples with `evidence` (at least two classes each) and `given` labels.
 ///
-/// The true class has probability `q(c)`, proportional to `exp(w1 e1(c) + w2 e2(c))`: a logarithmic opinion pool (Genest and Zidek,
-/// "Combining Probability Distributions", 1986) whose weights, not negative, calibrate both witnesses. The given label is the true
-/// one, or with probability `share` any of the others, each alike. Weights and share maximise the posterior under a Beta(3, 40)
-/// prior of the share, by expectation maximisation with one Newton step of the weights in each round, as robust logistic regression
-/// does (Bootkrajang and Kaban, "Label-Noise Robust Logistic Regression and Its Applications", 2012). Three numbers are fitted,
-/// so that a sample's own label hardly moves what is expected of it.
+/// The true class has probability `q(c)`, proportional to `exp(w1 e1(c) + w2 e2(c))`: a logarithmic opinion pool (Genest
+/// and Zidek, "Combining Probability Distributions", 1986) whose weights, not negative, calibrate both witnesses. The given
+/// label is the true one, or with probability `share` any of the others, each alike. Weights and share maximise the
+/// posterior under a Beta(3, 40) prior of the share, by expectation maximisation with one Newton step of the weights in
+/// each round, as robust logistic regression does (Bootkrajang and Kaban, "Label-Noise Robust Logistic Regression and Its
+/// Applications", 2012). Three numbers are fitted, so that a sample's own label hardly moves what is expected of it.
 ///
 /// Deterministic: sums run in the order of the samples.
 pub(super) fn fit(evidence: &[Evidence], given: &[usize]) -> LabelNoise {

@@ -10,19 +10,19 @@ use crate::{Error, Result};
 
 /// Samples of one subset that another one has as well, so that a score on the one is partly learnt by heart.
 ///
-/// Looks for equal samples, near duplicates (as [`duplication`](super::duplication), which has the rest of the rules), and, where
-/// `attribute` names a column of [`SampleTable::attributes`], for values of it in several subsets: the same patient, device
-/// or recording. Blank values are nobody's.
+/// Looks for equal samples, near duplicates (as [`duplication`](super::duplication), which has the rest of the rules), and,
+/// where `attribute` names a column of [`SampleTable::attributes`], for values of it in several subsets: the same patient,
+/// device or recording. Blank values are nobody's.
 ///
-/// One insight for each of the three and each two subsets. A group is at home in the first subset that it touches, in contract
-/// order, so mostly in training; the samples are its members elsewhere. Each pair leads from a member at home to one elsewhere.
-/// Severity is the square root of the share of the other subset that is affected. Where there are five or more labelled samples
-/// both inside and outside, `gap` compares the accuracy on affected and unaffected samples of that subset. Insights are in the order
-/// equal, near, attribute, then by subsets. The same for any number of threads.
+/// One insight for each of the three and each two subsets. A group is at home in the first subset that it touches, in
+/// contract order, so mostly in training; the samples are its members elsewhere. Each pair leads from a member at home to
+/// one elsewhere. Severity is the square root of the share of the other subset that is affected. Where there are five or
+/// more labelled samples both inside and outside, `gap` compares the accuracy on affected and unaffected samples of that
+/// subset. Insights are in the order equal, near, attribute, then by subsets. The same for any number of threads.
 ///
 /// # Errors
-/// [`Error::Argument`] when `neighbours` are not the table's or the table has no such attribute, [`Error::Config`] for options
-/// out of range.
+/// [`Error::Argument`] when `neighbours` are not the table's or the table has no such attribute, [`Error::Config`] for
+/// options out of range.
 pub fn data_leakage(
     table: &SampleTable,
     neighbours: Option<&Neighbours>,
@@ -113,6 +113,7 @@ impl Leaks {
     fn without(&mut self, known: &BTreeSet<usize>) {
         self.0.retain(|_, leak| {
             leak.samples.retain(|row| !known.contains(row));
+            leak.pairs.retain(|pair| !known.contains(&pair.a) && !known.contains(&pair.b));
             !leak.samples.is_empty()
         });
     }

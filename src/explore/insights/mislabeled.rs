@@ -19,7 +19,8 @@ pub struct MislabeledOptions {
     /// A label counts as probably wrong from this probability on, when another class is the likeliest; 0.25 by default. Where
     /// the best F1 is `f`, the threshold `f / 2` reaches it (Lipton, Elkan, Naryanaswamy, 2014).
     pub threshold: f64,
-    /// The chance at which model or neighbours must know the labels at all before anything is said of single ones; 0.01 by default.
+    /// The chance at which model or neighbours must know the labels at all before anything is said of single ones; 0.01 by
+    /// default.
     pub alpha: f64,
     /// Permutations of the labels by which that is tested; 999 by default. The least p-value is `2 / (permutations + 1)`.
     pub permutations: usize,
@@ -36,26 +37,26 @@ impl Default for MislabeledOptions {
 /// Labels that are probably wrong, as model and neighbours see it: one insight for the samples that the model has not learnt
 /// from, and one for its training samples.
 ///
-/// Two witnesses are heard for each sample: the model's probabilities, and the labels of its nearest neighbours in the latent space, its
-/// own left out. Both are weighed against one another and against a share of wrong labels, all three fitted to the labels
-/// themselves, which gives each label a probability of being wrong. Plain confident learning
-/// ([`find_label_issues`](confident_learning::find_label_issues)) takes hard samples for wrong labels; here a label is suspect only
-/// where the evidence is stronger than the classes' overlap explains.
+/// Two witnesses are heard for each sample: the model's probabilities, and the labels of its nearest neighbours in the
+/// latent space, its own left out. Both are weighed against one another and against a share of wrong labels, all three
+/// fitted to the labels themselves, which gives each label a probability of being wrong. Plain confident learning
+/// ([`find_label_issues`](confident_learning::find_label_issues)) takes hard samples for wrong labels; here a label is
+/// suspect only where the evidence is stronger than the classes' overlap explains.
 ///
-/// Of training samples a model's probabilities say little, since it has learnt the labels, wrong ones included: there only the
-/// neighbours are heard, and since the latent space has been learnt from the same labels, the sentence says so. All other subsets
-/// count as unseen. Unlabelled samples neither vote nor are judged.
+/// Of training samples a model's probabilities say little, since it has learnt the labels, wrong ones included: there only
+/// the neighbours are heard, and since the latent space has been learnt from the same labels, the sentence says so. All
+/// other subsets count as unseen. Unlabelled samples neither vote nor are judged.
 ///
-/// Before anything is claimed, model or neighbours must agree with the labels more often than by chance: a permutation test of each,
-/// within the same samples, Bonferroni-corrected for two. Its p-value is the insight's. Where labels have nothing to do with
-/// what is known of the samples, nothing is claimed.
+/// Before anything is claimed, model or neighbours must agree with the labels more often than by chance: a permutation test
+/// of each, within the same samples, Bonferroni-corrected for two. Its p-value is the insight's. Where labels have nothing
+/// to do with what is known of the samples, nothing is claimed.
 ///
 /// `samples` have the most probably wrong first; each [`LabelIssue`] suggests the likeliest class, which is never the given
 /// one. Severity is the square root of the share of suspects among labelled samples. The same for any number of threads.
 ///
 /// # Errors
-/// [`Error::Argument`] when `neighbours` are not the table's, or a row's probabilities are not one for each class, finite and not
-/// negative, or a label is not a class; [`Error::Config`] for options out of range.
+/// [`Error::Argument`] when `neighbours` are not the table's, or a row's probabilities are not one for each class, finite
+/// and not negative, or a label is not a class; [`Error::Config`] for options out of range.
 pub fn mislabeled_samples(
     table: &SampleTable,
     neighbours: Option<&Neighbours>,

@@ -41,10 +41,10 @@ impl Default for OutlierOptions {
 /// references are the training samples where there are enough, since these are what the model knows, and all samples
 /// otherwise.
 ///
-/// Logarithms of each score have a tail fitted between the 80 % and 95 % quantiles of the reference subset, so that as many as a
-/// twentieth may be outliers and leave the fit alone. Tails heavier than that of the bulk count as noise as long as they
-/// bend the usual way: normal, Student's t and log-normal clouds give claims in no more runs than `level`. Clouds of
-/// many independent heavy-tailed coordinates do not bend that way, and their most extreme samples are reported. The smaller
+/// Logarithms of each score have a tail fitted between the 80 % and 95 % quantiles of the reference subset, so that a few
+/// outliers in a hundred leave the fit nearly alone; towards a twentieth they widen it. Heavy tails that bend the usual way are
+/// noise: normal, multivariate t and log-normal clouds give claims in no more runs than `level`. Clouds of many
+/// independent heavy-tailed coordinates do not bend that way, and their most extreme samples are reported. The smaller
 /// p-value of a sample, doubled, is corrected over all samples (Benjamini-Hochberg).
 ///
 /// `samples` have the furthest first, with the corrected p-value as evidence. `p_value` and `p_adjusted` are the least of these,

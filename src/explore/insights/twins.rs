@@ -140,7 +140,8 @@ pub(super) fn components(rows: usize, links: impl IntoIterator<Item = (usize, us
 /// How close is told by `ln(r_k / r)`: the distance of a row's furthest known neighbour over the pair's. Where points lie evenly
 /// in `D` dimensions this has an exponential tail of scale `1 / D` for the nearest neighbour (Facco et al., "Estimating the
 /// intrinsic dimension of datasets by a minimal neighborhood information", 2017). The scale is fitted to the data instead of
-/// being assumed.
+/// being assumed, between the quantiles that [`Tail`] names: where copies are more than a few in a hundred, they widen it, and
+/// only hashes find them.
 fn latent_pairs(
     table: &SampleTable,
     neighbours: Option<&Neighbours>,
