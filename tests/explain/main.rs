@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 
 use candle_core::{Device, Tensor};
 use leap_binder::imaging::{self, Image};
-use leap_binder::model::{Classifier, Model, Weights};
+use leap_binder::model::{Classifier, Weights};
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
