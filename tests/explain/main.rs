@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod corners;
-mod experiment;
 mod goldens;
 mod loss_gradients;
 mod planted;
