@@ -36,7 +36,7 @@ fn heat_maps() -> Result<(), leap_binder::BoxError> {
     // The built-in losses have gradients; `Objective::loss` takes any loss that a binder registered.
     let loss = Objective::custom("cross-entropy of bacteria", |output, rows| {
         let compute = || -> candle_core::Result<_> {
-            let truth = Tensor::new(vec![[0f32, 1.0, 0.0]; rows.len()], output.logits.device())?;
+            let truth = Tensor::new(vec![vec![0f32, 1.0, 0.0]; rows.len()], output.logits.device())?;
             Ok((truth, candle_nn::ops::softmax(&output.logits, 1)?))
         };
         let stage = |source| leap_binder::Error::Tensor { stage: "loss".to_owned(), source };

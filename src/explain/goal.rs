@@ -132,14 +132,20 @@ impl Goal<'_> {
 
 /// The class of the highest logit for each image.
 pub(super) fn predictions(model: &dyn Model, xs: &Tensor, n: usize) -> Result<Vec<usize>> {
+    let classes = model.classes().len();
     let mut places = Vec::with_capacity(n);
     for start in (0..n).step_by(super::FORWARD_ROWS) {
         let part = xs.narrow(0, start, super::FORWARD_ROWS.min(n - start)).map_err(Error::tensor("input"))?;
         let logits = rows(&model.forward(&part)?.logits)?;
-        places
-            .extend(logits.iter().map(|logits| arg_max(&softmax(logits)).min(model.classes().len().saturating_sub(1))));
+        places.extend(logits.iter().map(|logits| arg_max(&softmax(logits))));
     }
-    Ok(places)
+    match places.iter().find(|place| **place >= classes) {
+        None => Ok(places),
+        Some(place) => {
+            let expected = format!("as many logits as the model {} has classes, {classes}", model.name());
+            Err(Error::argument("explain", expected, format!("one at {place}")))
+        }
+    }
 }
 
 fn rows(logits: &Tensor) -> Result<Vec<Vec<f32>>> {

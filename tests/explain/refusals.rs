@@ -216,7 +216,7 @@ fn registered_losses() {
     let xs = Tensor::stack(&samples.each_ref().map(|sample| &sample.inputs[0]), 0).unwrap();
     let xs = xs.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
     let loss = |name: &str| Objective::loss(&binder, name, DataState::Training, &ids, &samples);
-    let occlusion = Method::Occlusion { window: 8, stride: 8, fill: Baseline::Black };
+    let occlusion = Method::Occlusion { window: 8, stride: 4, fill: Baseline::Black };
 
     // The truth is `lower`, and the square in the upper quarter makes the model wrong: heat for the loss.
     let objective = loss("cross_entropy").unwrap();

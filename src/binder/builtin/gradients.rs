@@ -74,9 +74,10 @@ impl Differentiable {
                 (slope.clone(), slope.neg()?)
             }
             Gradient::AbsolutePercentage => {
-                let slope = (sign(&difference)? / g.abs()?)?;
-                let shrinking = ((difference.abs()? / g.sqr()?)? * sign(&g)?)?;
-                (((&slope - shrinking)? / width)?, (slope / width)?.neg()?)
+                let sign_of = (sign(&difference)? / width)?;
+                // Of `|g - p| / |g|` for g: `sign(g - p) * p * sign(g) / g^2`, without a difference of large numbers.
+                let for_g = ((&sign_of * &p)? * (sign(&g)? / g.sqr()?)?)?;
+                (for_g, (sign_of / g.abs()?)?.neg()?)
             }
             Gradient::Categorical => {
                 let clipped = self.clip(&p)?;
