@@ -26,6 +26,11 @@ function baseRadius() {
   return many * Math.min(2.2, closer ** 0.28);
 }
 
+function markRadius(row, base) {
+  if (state.sized && badness) return base * (0.7 + 2.1 * badness[row]);
+  return base * (shapeOf(row) === DISC ? 1 : 1.25);
+}
+
 function prepareLook() {
   const field = fields.get(state.colour);
   const [background, ink] = [backgroundColour(), inkColour()];
@@ -48,7 +53,7 @@ function prepareLook() {
       colour = colours.get(key);
     }
     look.colours[row] = colour;
-    look.opacity[row] = selected.size && !selected.has(row) ? 56 : 235;
+    look.opacity[row] = selected.size > 1 && !selected.has(row) ? 56 : 235;
     (selected.size && selected.has(row) ? last : first).push(row);
   }
   const worstLast = (a, b) => badness[a] - badness[b] || a - b;
@@ -93,7 +98,7 @@ function paint() {
       continue;
     }
     const shape = shapeOf(row);
-    const radius = state.sized && badness ? base * (0.7 + 2.1 * badness[row]) : base * (shape === DISC ? 1 : 1.25);
+    const radius = markRadius(row, base);
     stamp(pixels, width, height, x, y, mask(shape, radius, shape === DISC ? 0 : rim), look.colours[row], ink, look.opacity[row]);
   }
   paper.putImageData(picture, 0, 0);
@@ -105,8 +110,9 @@ function paintGlass() {
   glass.setTransform(ratio, 0, 0, ratio, 0, 0);
   glass.clearRect(0, 0, view.width, view.height);
   const ink = css(inkColour());
-  const ring = (row, radius, width) => {
+  const ring = (row, more, width) => {
     if (row < 0 || !Number.isFinite(xs[row])) return;
+    const radius = 1.2 * markRadius(row, baseRadius()) + more;
     const [x, y] = toScreen(xs[row], ys[row]);
     glass.beginPath();
     glass.arc(x, y, radius, 0, 2 * Math.PI);
@@ -114,8 +120,8 @@ function paintGlass() {
     glass.strokeStyle = ink;
     glass.stroke();
   };
-  if (state.selection.length === 1) ring(state.selection[0], 11, 2.5);
-  ring(state.focus, 8, 1.5);
+  if (state.selection.length === 1) ring(state.selection[0], 6, 2.5);
+  ring(state.focus, 3, 1.5);
   if (lassoPath.length > 1) {
     glass.beginPath();
     lassoPath.forEach(([x, y], place) => (place ? glass.lineTo(x, y) : glass.moveTo(x, y)));
