@@ -300,7 +300,8 @@ def without_script(browser, url):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(url)
-    for text in ["no decision about a patient may rest", "The map needs JavaScript", "Dark bacteria from scanner C", "Worst samples", "The binder is valid"]:
+    check("without JavaScript: the map says what it needs", page.locator("noscript p").is_visible())
+    for text in ["no decision about a patient may rest", "Dark bacteria from scanner C", "Worst samples", "The binder is valid"]:
         check(f"without JavaScript: {text}", page.get_by_text(text).first.is_visible())
     context.close()
 
