@@ -10,6 +10,7 @@ const toMap = (x, y) => [(x - view.width / 2) / view.scale + view.x, (y - view.h
 function moved() {
   state.zoom = [view.scale / wholeScale(), view.x, view.y];
   remember();
+  moving();
   redraw();
 }
 
