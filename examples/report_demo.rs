@@ -153,6 +153,12 @@ impl World {
         Ok(())
     }
 
+    /// The planted label errors that the model sees.
+    fn suspects(&self) -> Vec<usize> {
+        let seen = |row: &SampleRow| row.label.is_some_and(|label| label != row.prediction);
+        self.flipped.iter().copied().filter(|&row| seen(&self.table.rows[row])).collect()
+    }
+
     fn of_group(&self, group: usize) -> Vec<usize> {
         (0..self.clusters.len()).filter(|&row| self.clusters[row] == Some(group)).collect()
     }
@@ -273,7 +279,8 @@ fn insights(world: &World) -> Vec<Insight> {
     ];
     (low.gap, low.p_value, low.p_adjusted) = (Some(gap), Some(1e-9), Some(4e-8));
 
-    let issues = world.flipped.iter().map(|&row| {
+    let suspects = world.suspects();
+    let issues = suspects.iter().map(|&row| {
         let mut issue = LabelIssue::default();
         (issue.given, issue.suggested) = (rows[row].label.unwrap_or_default(), rows[row].prediction);
         (issue.self_confidence, issue.neighbours) = (rows[row].probabilities[issue.given], 0.1);
@@ -283,8 +290,8 @@ fn insights(world: &World) -> Vec<Insight> {
         InsightKind::MislabeledSamples,
         0.62,
         "Labels that are probably wrong",
-        format!("{} labels disagree with model and neighbours.", world.flipped.len()),
-        world.flipped.clone(),
+        format!("{} labels disagree with model and neighbours.", suspects.len()),
+        suspects.clone(),
         Evidence::Labels { issues: issues.collect() },
     );
 
@@ -364,7 +371,7 @@ fn pictures(world: &World) -> leap_binder::Result<Vec<Picture>> {
         .enumerate()
         .filter(|(_, row)| ids.contains(&row.id.to_string()))
         .map(|(place, _)| place);
-    let rows: Vec<usize> = world.flipped.iter().copied().take(24).chain(worst).collect();
+    let rows: Vec<usize> = world.suspects().into_iter().take(24).chain(worst).collect();
     let picture = |row: usize| {
         let bump = |place: usize| {
             let (x, y) = ((place % 7) as f32 - (row % 7) as f32, (place / 7) as f32 - (row / 7 % 7) as f32);

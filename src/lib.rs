@@ -47,6 +47,8 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `harness` | yes | [`check::harness`], the binder test as a `cargo test` target |
+//! | `report` | yes | `report`: one offline HTML file on where a model fails and why, and its tables as CSV and JSON |
+//! | `parquet` | no | the report's tables as Parquet too |
 //! | `zoo` | yes | ResNet, VGG-16, EfficientNet, MobileNetV4, ConvNeXt-Tiny and ViT-B/16 with timm's tensor names (pulls no crate) |
 //! | `cuda` | no | models on NVIDIA GPUs (needs the CUDA toolkit to build) |
 //! | `cudnn` | no | `cuda` with cuDNN's convolutions |

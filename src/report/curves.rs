@@ -60,8 +60,11 @@ impl Curves {
 
     fn new(by: &str, mut groups: Vec<Group>, family: &Family) -> Option<Self> {
         let all = groups.len();
-        groups.sort_by(|a, b| b.1.cmp(&a.1));
-        groups.truncate(MOST_GROUPS);
+        // In their own order they have the colours that they have on the map.
+        if all > MOST_GROUPS {
+            groups.sort_by(|a, b| b.1.cmp(&a.1));
+            groups.truncate(MOST_GROUPS);
+        }
         let bins = family.places.len();
         // The ends, black and white, may stand far above all else; they do not set the scale.
         let inner = groups.iter().flat_map(|(.., curve)| &curve[1..bins - 1]).copied().fold(0.0, f64::max);

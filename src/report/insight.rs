@@ -1,6 +1,6 @@
 //! An insight as a card.
 
-use super::numbers::{LONGEST_TEXT, cut, maybe, number, p_value, percent, thousands};
+use super::numbers::{LONGEST_TEXT, counted, cut, maybe, number, p_value, percent, place as unit, thousands};
 use super::prepared::Prepared;
 use crate::explore::{Difference, Evidence, Insight, InsightKind};
 
@@ -15,6 +15,8 @@ pub(super) struct Card {
     /// `high`, `middle`, `low`.
     pub(super) grade: &'static str,
     pub(super) severity: String,
+    /// The severity in [0, 100].
+    pub(super) reach: f64,
     pub(super) title: String,
     pub(super) sentence: String,
     pub(super) rule: String,
@@ -74,11 +76,12 @@ impl Card {
             code: insight.kind.as_str(),
             grade: grade(insight.severity),
             severity: percent(insight.severity),
+            reach: unit(insight.severity),
             title: text(&insight.title),
             sentence: cut(&insight.sentence, 4 * LONGEST_TEXT),
             rule: String::new(),
             significance: significance(insight),
-            samples: thousands(insight.samples.len()),
+            samples: counted(insight.samples.len(), "sample"),
             gap: insight.gap.as_ref().map(|gap| GapLine {
                 metric: text(&gap.metric),
                 inside: number(gap.inside),

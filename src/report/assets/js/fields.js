@@ -67,12 +67,16 @@ function valueOf(field, row) {
   return field.codes[row] === NONE ? "–" : field.levels[field.codes[row]];
 }
 
+/** On white the larger losses are the darker ones. */
+const backwards = (field) => field.key.startsWith("loss") && !isDark();
+
 /** A row's colour by a field. */
 function colourOf(field, row) {
   if (field.kind === "category") return field.codes[row] === NONE ? GREY_RGB : field.colours[field.codes[row]];
   const value = field.values[row];
   if (!Number.isFinite(value)) return GREY_RGB;
-  const share = field.high > field.low ? (value - field.low) / (field.high - field.low) : 0.5;
+  let share = field.high > field.low ? (value - field.low) / (field.high - field.low) : 0.5;
+  if (backwards(field)) share = 1 - share;
   return RAMP[Math.max(0, Math.min(255, Math.round(255 * share)))];
 }
 

@@ -32,7 +32,7 @@ function showLegend() {
     } }, "Show all"));
   } else {
     const ramp = make("span", { class: "ramp" });
-    ramp.style.background = `linear-gradient(to right, ${VIRIDIS.join(", ")})`;
+    ramp.style.background = `linear-gradient(to right, ${(backwards(field) ? VIRIDIS.slice().reverse() : VIRIDIS).join(", ")})`;
     parts.push(make("span", { class: "numbers" }, named(field.label), make("span", {}, show(field.low)), ramp, make("span", {}, show(field.high))));
     if (field.values.some((value) => !Number.isFinite(value))) parts.push(make("span", { class: "level" }, glyph(DISC, GREY), "not known"));
   }

@@ -6,6 +6,11 @@ function rowsOf({ insight, cluster, row }) {
   return [Number(row)];
 }
 
+/** Where there is little room, the plot itself comes to the top. */
+function scrollToMap() {
+  byId(matchMedia("(max-width: 860px)").matches ? "plot" : "map").scrollIntoView({ block: "start" });
+}
+
 function startLinks() {
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a.show") : null;
@@ -18,7 +23,7 @@ function startLinks() {
       state.hidden.clear();
     }
     select(rows.slice(), link.dataset.insight === undefined ? -1 : Number(link.dataset.insight));
-    byId("map").scrollIntoView({ block: "start" });
+    scrollToMap();
     flyToRows(rows);
   });
 }

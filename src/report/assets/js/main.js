@@ -45,7 +45,7 @@ function startMap() {
     applyTheme();
     changed();
   });
-  if (state.selection.length && location.hash.includes("=")) byId("map").scrollIntoView({ block: "start" });
+  if (state.selection.length && location.hash.includes("=")) scrollToMap();
 }
 
 document.querySelectorAll(".needs-script").forEach((element) => { if (element.id !== "atlas") element.hidden = false; });

@@ -9,7 +9,9 @@ function applyTheme() {
   if (state.theme) document.documentElement.setAttribute("data-theme", state.theme);
   else document.documentElement.removeAttribute("data-theme");
   byId("theme").textContent = isDark() ? "Light" : "Dark";
-  if (data) redraw();
+  if (!data) return;
+  showLegend();
+  redraw();
 }
 
 function startTheme() {

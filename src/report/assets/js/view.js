@@ -10,6 +10,7 @@ const toMap = (x, y) => [(x - view.width / 2) / view.scale + view.x, (y - view.h
 function moved() {
   state.zoom = [view.scale / wholeScale(), view.x, view.y];
   remember();
+  moving();
   redraw();
 }
 
@@ -67,5 +68,5 @@ function flyToRows(rows) {
   };
   const [[left, right], [top, bottom]] = [range(xs), range(ys)];
   const fit = 0.7 * Math.min(view.width / (right - left || 1e-9), view.height / (bottom - top || 1e-9));
-  flyTo(Math.max(0.9 * wholeScale(), Math.min(fit, 12 * wholeScale())), (left + right) / 2, (top + bottom) / 2);
+  flyTo(Math.max(0.9 * wholeScale(), Math.min(fit, (there.length === 1 ? 3 : 12) * wholeScale())), (left + right) / 2, (top + bottom) / 2);
 }
