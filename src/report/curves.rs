@@ -1,5 +1,7 @@
 //! Mean pixel histograms of groups, as smooth lines.
 
+use std::cmp::Reverse;
+
 use super::family::Family;
 use super::numbers::{LONGEST_TEXT, counted, cut, number};
 use super::prepared::Prepared;
@@ -62,7 +64,7 @@ impl Curves {
         let all = groups.len();
         // In their own order they have the colours that they have on the map.
         if all > MOST_GROUPS {
-            groups.sort_by(|a, b| b.1.cmp(&a.1));
+            groups.sort_by_key(|(_, samples, _)| Reverse(*samples));
             groups.truncate(MOST_GROUPS);
         }
         let bins = family.places.len();

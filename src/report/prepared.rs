@@ -8,12 +8,15 @@ use crate::explore::{Evidence, Insight, Neighbours};
 use crate::metrics::ClassificationReport;
 use crate::{Error, Result};
 
+/// The cluster of each row, and what is known of the clusters.
+type Clusters<'a> = (&'a [Option<usize>], Cow<'a, [ClusterFacts]>);
+
 /// A report whose parts are known to fit together, and from which ids are gone where that was asked for.
 pub(super) struct Prepared<'a> {
     pub(super) title: Cow<'a, str>,
     pub(super) table: Cow<'a, SampleTable>,
     pub(super) points: Option<(&'a [[f32; 2]], Cow<'a, str>)>,
-    pub(super) clusters: Option<(&'a [Option<usize>], Cow<'a, [ClusterFacts]>)>,
+    pub(super) clusters: Option<Clusters<'a>>,
     pub(super) neighbours: Option<&'a Neighbours>,
     pub(super) insights: Cow<'a, [Insight]>,
     pub(super) metrics: &'a [(DataState, &'a ClassificationReport)],

@@ -7,7 +7,7 @@ use leap_binder::imaging::Image;
 use leap_binder::rng::SplitMix64;
 
 /// `count` samples of two classes with 32 histogram bins, pictures of `side` pixels and ids `patient<n>_scan`.
-pub fn table(count: usize, side: usize) -> SampleTable {
+pub(crate) fn table(count: usize, side: usize) -> SampleTable {
     let mut rng = SplitMix64::new(3);
     let mut table = SampleTable::new(["normal", "virus"]);
     table.attributes = vec!["file".into(), "patient".into()];
@@ -34,13 +34,13 @@ pub fn table(count: usize, side: usize) -> SampleTable {
     table
 }
 
-pub fn points(count: usize) -> Vec<[f32; 2]> {
+pub(crate) fn points(count: usize) -> Vec<[f32; 2]> {
     let mut rng = SplitMix64::new(9);
     (0..count).map(|_| [rng.below(1000) as f32, rng.below(700) as f32]).collect()
 }
 
 /// One insight with each kind of evidence.
-pub fn insights(table: &SampleTable) -> Vec<Insight> {
+pub(crate) fn insights(table: &SampleTable) -> Vec<Insight> {
     let mut difference = Difference::default();
     difference.column = "pixels_count_3..9".into();
     difference.columns = (3..10).map(|bin| format!("pixels_count_{bin}")).collect();
@@ -86,7 +86,7 @@ pub fn insights(table: &SampleTable) -> Vec<Insight> {
 }
 
 /// The JSON in a `script` element of the page.
-pub fn json(html: &str, id: &str) -> serde_json::Value {
+pub(crate) fn json(html: &str, id: &str) -> serde_json::Value {
     let start = format!("<script type=\"application/json\" id=\"{id}\">");
     let (_, rest) = html.split_once(&start).unwrap();
     serde_json::from_str(rest.split_once("</script>").unwrap().0).unwrap()
