@@ -80,8 +80,6 @@ fn covered(plain: &[f32], fill: &[f32], (columns, rows): &Window, (width, height
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn windows_cover_the_side() {
         let spans = |side, window, stride| super::spans(side, window, stride).collect::<Vec<_>>();

@@ -145,7 +145,7 @@ impl Leaks {
             let evidence = Evidence::Pairs { pairs: leak.pairs, total };
             let title = format!("{title} {home} and {state}");
             let mut insight =
-                super::plain(InsightKind::DataLeakage, share.sqrt(), title, sentence, leak.samples, evidence);
+                Insight::new(InsightKind::DataLeakage, share.sqrt(), title, sentence, leak.samples, evidence);
             insight.gap = gap;
             insight
         };

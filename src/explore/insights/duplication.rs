@@ -78,7 +78,7 @@ fn insight(
     );
     pairs.truncate(options.listed);
     let evidence = Evidence::Pairs { pairs, total };
-    Some(super::plain(InsightKind::Duplication, spare.sqrt(), title.to_owned(), sentence, samples, evidence))
+    Some(Insight::new(InsightKind::Duplication, spare.sqrt(), title, sentence, samples, evidence))
 }
 
 /// Whether the samples of a group carry one label.

@@ -220,7 +220,7 @@ impl Judged<'_> {
         let title = if self.seen { "Suspect labels in training" } else { "Suspect labels" };
         let evidence = Evidence::Labels { issues };
         let kind = InsightKind::MislabeledSamples;
-        let mut insight = super::plain(kind, severity, title.to_owned(), sentence, samples, evidence);
+        let mut insight = Insight::new(kind, severity, title, sentence, samples, evidence);
         insight.p_value = Some(p_value);
         Ok(Some(insight))
     }

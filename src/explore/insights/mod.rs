@@ -97,7 +97,7 @@ pub struct Insight {
 }
 
 impl Insight {
-    /// A finding of the caller's own, without differences, gap and p-values; those fields are public.
+    /// A finding without differences, gap and p-values, which may be filled in. A severity out of range goes to the end of it.
     pub fn new(
         kind: InsightKind,
         severity: f64,
@@ -108,7 +108,7 @@ impl Insight {
     ) -> Self {
         Self {
             kind,
-            severity,
+            severity: severity.clamp(0.0, 1.0),
             title: title.into(),
             sentence: sentence.into(),
             samples,
@@ -202,20 +202,6 @@ pub struct LabelIssue {
     pub self_confidence: f64,
     /// The share of nearest neighbours that have the given class.
     pub neighbours: f64,
-}
-
-/// An insight without differences, gap and p-values.
-fn plain(
-    kind: InsightKind,
-    severity: f64,
-    title: String,
-    sentence: String,
-    samples: Vec<usize>,
-    evidence: Evidence,
-) -> Insight {
-    let severity = severity.clamp(0.0, 1.0);
-    let (differences, gap, p_value, p_adjusted) = (Vec::new(), None, None, None);
-    Insight { kind, severity, title, sentence, samples, differences, gap, p_value, p_adjusted, evidence }
 }
 
 /// Refuses neighbours of another table, or that name rows that are not there.

@@ -3,7 +3,8 @@ use rayon::prelude::*;
 use super::{check_neighbours, count, percent};
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
-use crate::explore::tail::{Tail, benjamini_hochberg};
+use crate::explore::statistics::benjamini_hochberg;
+use crate::explore::tail::Tail;
 use crate::explore::{Evidence, Insight, InsightKind, Matrix, Neighbours};
 use crate::rng::SplitMix64;
 use crate::{Error, Result};
@@ -158,7 +159,7 @@ fn insight(
     let evidence =
         Evidence::Scores { what: "corrected p-value of the distance to the other samples".to_owned(), scores };
     let title = "Samples unlike the others".to_owned();
-    let mut insight = super::plain(InsightKind::OutOfDistribution, share.sqrt(), title, sentence, samples, evidence);
+    let mut insight = Insight::new(InsightKind::OutOfDistribution, share.sqrt(), title, sentence, samples, evidence);
     (insight.p_value, insight.p_adjusted) = (Some(p_value), Some(p_value));
     insight
 }
