@@ -4,7 +4,8 @@
 //! and ground-truth encoders, metadata, losses, metrics, visualizers, prediction labels. From that one description
 //! [`check::check`] proves the binder as code_loader's `check_dataset` does, [`check::harness`] makes it a `cargo test`
 //! target with one listed test for each function and subset, and [`evaluate::evaluate`] runs a [`model::Model`] over the data
-//! into one table of samples, from which come metrics that survive class imbalance.
+//! into one table of samples, from which come metrics that survive class imbalance. [`explore::explore()`] finds in that table where the
+//! model fails, [`explain::explain()`] shows what it reacts to, and `report` puts all of it into one offline HTML file.
 //!
 //! The reference binder is [`pneumonia`]: chest X-rays, around DenseNet201 on candle. [`model::Classifier`] is what other
 //! programs embed. Research software, not a diagnostic device.
