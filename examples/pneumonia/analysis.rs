@@ -7,7 +7,6 @@ use leap_binder::binder::Registry;
 use leap_binder::check::CheckReport;
 use leap_binder::evaluate::Evaluation;
 use leap_binder::explain::{FaithfulnessOptions, Method, Randomised};
-use leap_binder::explore::ExploreOptions;
 use leap_binder::model::Model;
 use leap_binder::progress::Progress;
 use leap_binder::report::{ReportSummary, Study, StudyOptions};
@@ -43,18 +42,12 @@ pub(crate) fn analyse(
     progress: &dyn Progress,
 ) -> Result<Analysis> {
     let method = Method::grad_cam();
-    let defaults = StudyOptions::default();
+    let defaults = StudyOptions::seeded(args.seed);
     let tests = defaults.faithfulness.clone().map(|tests| FaithfulnessOptions {
         randomised: Some(Randomised { model: untrained, method: &method }),
         ..tests
     });
-    let options = StudyOptions {
-        explore: ExploreOptions::seeded(args.seed),
-        pictures: args.pictures,
-        method: method.clone(),
-        faithfulness: tests,
-        ..defaults
-    };
+    let options = StudyOptions { pictures: args.pictures, method: method.clone(), faithfulness: tests, ..defaults };
     let mut study = Study::new(binder, model, evaluation, options, progress)?;
     if let Some(check) = check {
         study = study.check(check);

@@ -42,9 +42,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub(crate) batch_size: usize,
     /// X-rays that the report shows large, with heat maps
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 12)]
     pub(crate) pictures: usize,
-    /// Leave ids, patients and file names out of the report and of the tables beside it
+    /// Leave ids, patients and file names out of the report and of the tables beside it; what is printed, `check.json` and
+    /// `metrics.json` are not meant for others
     #[arg(long)]
     pub(crate) private: bool,
     /// Where everything that is drawn at random begins

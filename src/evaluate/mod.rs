@@ -59,6 +59,8 @@ pub struct Evaluation {
     pub table: SampleTable,
     /// Everything that failed, by sample; a sample that could not be loaded or encoded has no row.
     pub failures: Vec<SampleFailure>,
+    /// The input encoder that fed the model.
+    pub input: String,
     /// Time from the first load to the last row.
     pub elapsed: Duration,
 }
@@ -137,7 +139,8 @@ pub fn evaluate(
         table.attributes = layout.attributes;
         table.metadata = layout.metadata;
     }
-    Ok(Evaluation { table, failures, elapsed: started.elapsed() })
+    let input = plan.binder.inputs()[plan.input].name.clone();
+    Ok(Evaluation { table, failures, input, elapsed: started.elapsed() })
 }
 
 /// What an evaluation has gathered so far.

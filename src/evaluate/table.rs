@@ -122,7 +122,7 @@ impl SampleTable {
         Ok(())
     }
 
-    /// The labelled rows with the largest first loss, largest first; ties by id. Rows without a loss are left out.
+    /// The labelled rows with the largest first loss, largest first; ties by id. Rows without a finite loss are left out.
     pub fn worst(&self, count: usize) -> Vec<&SampleRow> {
         self.worst_places(count).into_iter().map(|place| &self.rows[place]).collect()
     }
@@ -130,8 +130,9 @@ impl SampleTable {
     /// The places of [`SampleTable::worst`] in the rows.
     pub(crate) fn worst_places(&self, count: usize) -> Vec<usize> {
         let loss = |row: &SampleRow| row.losses.first().copied().flatten();
-        let mut ranked: Vec<(f32, usize)> =
-            self.rows.iter().enumerate().filter_map(|(place, row)| Some((loss(row)?, place))).collect();
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.label.is_some());
+        let known = rows.filter_map(|(place, row)| Some((loss(row).filter(|loss| loss.is_finite())?, place)));
+        let mut ranked: Vec<(f32, usize)> = known.collect();
         let id = |place: usize| &self.rows[place].id;
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| id(a.1).cmp(id(b.1))));
         ranked.truncate(count);

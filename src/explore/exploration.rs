@@ -99,7 +99,8 @@ pub struct LatentSpace {
 /// As [`SampleTable::validate`]; [`crate::Error::Argument`] for latent values that are not finite; [`crate::Error::Config`] for options out of range.
 pub fn explore(table: &SampleTable, options: &ExploreOptions, progress: &dyn Progress) -> Result<Exploration> {
     table.validate()?;
-    progress.begin("explore", 4);
+    let steps = if table.rows.first().is_some_and(|row| !row.latent.is_empty()) { 4 } else { 2 };
+    progress.begin("explore", steps);
     let found = stages(table, options, &|| progress.advance(1));
     progress.end();
     found

@@ -3,7 +3,7 @@ use candle_core::Tensor;
 use super::Picture;
 use super::study::StudyOptions;
 use crate::binder::Registry;
-use crate::evaluate::{SampleRow, SampleTable};
+use crate::evaluate::{Evaluation, SampleRow, SampleTable};
 use crate::explain::{Faithfulness, HeatMap, Method, Objective, explain, faithfulness};
 use crate::explore::{Exploration, InsightKind};
 use crate::imaging::Image;
@@ -44,15 +44,16 @@ impl Chosen {
 pub(super) fn pictures(
     binder: &Registry,
     model: &dyn Model,
-    table: &SampleTable,
+    evaluation: &Evaluation,
     chosen: &Chosen,
     options: &StudyOptions<'_>,
     progress: &dyn Progress,
 ) -> Result<Vec<Picture>> {
     progress.begin("explain", chosen.0.len());
     let explained = chosen.0.iter().map(|&place| {
-        let (image, xs) = input(binder, model, &table.rows[place], options.input.as_deref())?;
-        let heat_maps = heat_maps(model, &xs, &table.rows[place], options)?;
+        let row = &evaluation.table.rows[place];
+        let (image, xs) = input(binder, model, row, &evaluation.input)?;
+        let heat_maps = heat_maps(model, &xs, row, options)?;
         progress.advance(1);
         Ok(Picture { row: place, image, heat_maps })
     });
@@ -62,12 +63,12 @@ pub(super) fn pictures(
 }
 
 /// A sample's picture, and the batch of one that the model sees of it.
-fn input(binder: &Registry, model: &dyn Model, row: &SampleRow, input: Option<&str>) -> Result<(Image, Tensor)> {
+fn input(binder: &Registry, model: &dyn Model, row: &SampleRow, input: &str) -> Result<(Image, Tensor)> {
     let encoders = binder.inputs();
-    let place = input.map_or(Some(0), |name| encoders.iter().position(|encoder| encoder.name == name));
-    let given = place.and_then(|place| encoders.get(place)).and_then(|encoder| encoder.image.clone());
+    let place = encoders.iter().position(|encoder| encoder.name == input);
+    let given = place.and_then(|place| encoders[place].image.clone());
     let (Some(place), Some(given)) = (place, given) else {
-        return Err(Error::argument("Study::new", "a binder with an image input", format!("{input:?}")));
+        return Err(Error::argument("Study::new", format!("a binder with the image input {input}"), "another binder"));
     };
     let sample = binder.get_sample(row.state, &row.id)?;
     let tensor = &sample.inputs[place];
@@ -94,7 +95,7 @@ fn heat_maps(
     for (place, objective) in objectives.iter().enumerate() {
         let method = if place == 0 { options.method.clone() } else { signed(&options.method) };
         let maps = explain(model, xs, objective, &method)?;
-        let tests = match options.faithfulness.as_ref().filter(|_| place == 0) {
+        let tests = match &options.faithfulness {
             Some(tests) => faithfulness(model, xs, &maps, objective, tests)?.into_iter().map(Some).collect(),
             None => vec![None; maps.len()],
         };

@@ -1,9 +1,10 @@
 //! What an exploration says about itself, in the report's words.
 
 use super::study::StudyOptions;
-use super::{ClusterFacts, MethodNote, Shortcut};
+use super::{ClusterFacts, MethodNote, Picture, Shortcut};
+use crate::Result;
 use crate::evaluate::SampleTable;
-use crate::explore::{Clustering, Difference, Exploration, Projection, differences};
+use crate::explore::{ClusterMethod, Clustering, Columns, Difference, Exploration, Projection};
 use crate::metrics::Bootstrap;
 
 /// Shortcuts that are listed.
@@ -44,20 +45,24 @@ pub(super) fn shortcuts(exploration: &Exploration) -> Vec<Shortcut> {
         .collect()
 }
 
-/// Purity, silhouette, stability of the clusters, and the metadata that set each apart from all other samples.
-pub(super) fn cluster_facts(table: &SampleTable, clusters: &Clustering) -> Vec<ClusterFacts> {
+/// Purity and stability of the clusters, and the metadata that set each apart from all other samples.
+///
+/// # Errors
+/// As [`Columns::of`].
+pub(super) fn cluster_facts(table: &SampleTable, clusters: &Clustering) -> Result<Vec<ClusterFacts>> {
+    let columns = Columns::of(table)?;
     (0..clusters.sizes.len())
         .map(|cluster| {
             let (inside, outside): (Vec<usize>, Vec<usize>) =
                 (0..clusters.labels.len()).partition(|&row| clusters.labels[row] == Some(cluster));
-            let differences = differences(table, &inside, &outside).unwrap_or_default();
-            ClusterFacts {
+            let differences = columns.differences(&inside, &outside)?;
+            Ok(ClusterFacts {
                 cluster,
                 purity: clusters.purity.as_ref().and_then(|purity| purity.clusters.get(cluster).copied().flatten()),
                 silhouette: None,
                 stability: clusters.stability.get(cluster).copied(),
                 features: differences.iter().take(FEATURES).map(feature).collect::<Vec<_>>().join("; "),
-            }
+            })
         })
         .collect()
 }
@@ -76,15 +81,21 @@ fn short(value: f64) -> String {
 }
 
 /// How each part was computed.
-pub(super) fn notes(exploration: &Exploration, options: &StudyOptions<'_>) -> Vec<MethodNote> {
+pub(super) fn notes(exploration: &Exploration, pictures: &[Picture], options: &StudyOptions<'_>) -> Vec<MethodNote> {
     let mut notes = Vec::new();
     let explore = &options.explore;
     if let Some(latent) = &exploration.latent {
         let projection = &latent.projection;
+        let method = match projection.perplexity {
+            Some(_) => {
+                "t-SNE with the Barnes-Hut approximation on the leading principal components, begun at the first two of \
+                 them. Who is near whom means much on it, the distance between far groups little."
+            }
+            None => "The first two principal components.",
+        };
         notes.push(note(
             "Population map",
-            "t-SNE with the Barnes-Hut approximation on the leading principal components, begun at the first two of them. \
-             Who is near whom means much on it, the distance between far groups little.",
+            method,
             vec![
                 ("principal components", projection.pca.dimensions.to_string()),
                 ("perplexity", projection.perplexity.map_or("none".to_owned(), |value| format!("{value:.1}"))),
@@ -101,20 +112,18 @@ pub(super) fn notes(exploration: &Exploration, options: &StudyOptions<'_>) -> Ve
              index of a cluster and its best match in resamples.",
             vec![
                 ("principal components", clusters.dimensions.to_string()),
-                ("method", serde_json::to_string(&clusters.method).unwrap_or_default()),
+                ("method", cluster_method(&clusters.method)),
                 ("silhouette", clusters.silhouette.map_or("none".to_owned(), |value| format!("{value:.3}"))),
                 ("Davies-Bouldin", clusters.davies_bouldin.map_or("none".to_owned(), |value| format!("{value:.3}"))),
                 ("resamples", explore.clusters.resamples.to_string()),
             ],
             "Campello, Moulavi, Sander, 2013; Rousseeuw, 1987; Davies, Bouldin, 1979; Hennig, 2007",
         ));
+        let neighbours = latent.neighbours.indices.first().map_or(0, Vec::len);
         notes.push(note(
             "Similar samples",
             "The exact nearest neighbours in the latent space.",
-            vec![
-                ("neighbours", explore.neighbours.to_string()),
-                ("metric", format!("{:?}", explore.metric).to_lowercase()),
-            ],
+            vec![("neighbours", neighbours.to_string()), ("metric", format!("{:?}", explore.metric).to_lowercase())],
             "",
         ));
     }
@@ -135,11 +144,12 @@ pub(super) fn notes(exploration: &Exploration, options: &StudyOptions<'_>) -> Ve
         vec![("folds", explore.shortcuts.folds.to_string()), ("seed", explore.shortcuts.seed.to_string())],
         "",
     ));
+    let pictures = pictures.iter().filter(|picture| !picture.heat_maps.is_empty()).count();
     notes.push(note(
         "Heat maps",
         "What the model reacts to, which need not be what is in the image. Deletion and insertion: area under the curve of the probability while the \
          hottest pixels are taken away or put in; a map says something where deletion is low and insertion is high.",
-        vec![("method", options.method.name().to_owned()), ("samples", options.pictures.to_string())],
+        vec![("method", options.method.name().to_owned()), ("samples", pictures.to_string())],
         "Selvaraju et al., 2017; Petsiuk, Das, Saenko, 2018; Adebayo et al., 2018",
     ));
     let Bootstrap { resamples, seed, level } = options.bootstrap;
@@ -150,6 +160,15 @@ pub(super) fn notes(exploration: &Exploration, options: &StudyOptions<'_>) -> Ve
         "Efron, Tibshirani, 1993",
     ));
     notes
+}
+
+fn cluster_method(method: &ClusterMethod) -> String {
+    match method {
+        ClusterMethod::Hdbscan { min_cluster_size, min_samples } => {
+            format!("HDBSCAN, min_cluster_size {min_cluster_size}, min_samples {min_samples}")
+        }
+        ClusterMethod::KMeans { clusters, restarts, .. } => format!("k-means, {clusters} clusters, {restarts} starts"),
+    }
 }
 
 fn note(name: &str, text: &str, parameters: Vec<(&str, String)>, source: &str) -> MethodNote {

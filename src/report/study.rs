@@ -1,5 +1,5 @@
 use super::explained::{Chosen, pictures};
-use super::{CheckSummary, Picture, Report, methods};
+use super::{CheckSummary, ClusterFacts, Picture, Report, methods};
 use crate::Result;
 use crate::binder::Registry;
 use crate::check::CheckReport;
@@ -16,13 +16,11 @@ use crate::progress::Progress;
 pub struct StudyOptions<'a> {
     /// How the table is explored.
     pub explore: ExploreOptions,
-    /// The input encoder that was evaluated. Default: the first.
-    pub input: Option<String>,
-    /// Samples that are shown large, with heat maps: the worst, suspected labels, and examples of each insight. Default: 16.
+    /// Samples that are shown large, with heat maps: the worst, suspected labels, and examples of each insight. Default: 12.
     pub pictures: usize,
     /// How heat maps are made; models without split points get none by a method that needs them. Default: Grad-CAM.
     pub method: Method,
-    /// How the first heat map of each picture is tested; none to leave the tests out. Default: 6 steps, 1 move.
+    /// How each heat map is tested; none to leave the tests out. Default: 5 steps, 1 move.
     pub faithfulness: Option<FaithfulnessOptions<'a>>,
     /// The intervals of the metrics.
     pub bootstrap: Bootstrap,
@@ -32,12 +30,23 @@ impl Default for StudyOptions<'_> {
     fn default() -> Self {
         Self {
             explore: ExploreOptions::default(),
-            input: None,
-            pictures: 16,
+            pictures: 12,
             method: Method::grad_cam(),
-            faithfulness: Some(FaithfulnessOptions { steps: 6, moves: 1, ..FaithfulnessOptions::default() }),
+            faithfulness: Some(FaithfulnessOptions { steps: 5, moves: 1, ..FaithfulnessOptions::default() }),
             bootstrap: Bootstrap::default(),
         }
+    }
+}
+
+impl StudyOptions<'_> {
+    /// The defaults, with everything that is drawn at random drawn from `seed`.
+    pub fn seeded(seed: u64) -> Self {
+        let mut options = Self { explore: ExploreOptions::seeded(seed), ..Self::default() };
+        options.bootstrap.seed = seed;
+        if let Some(tests) = &mut options.faithfulness {
+            tests.seed = seed;
+        }
+        options
     }
 }
 
@@ -55,6 +64,7 @@ pub struct Study<'a> {
     pub pictures: Vec<Picture>,
     /// What is said of data and model in the headline; add to it before the report is made.
     pub facts: Vec<(String, String)>,
+    clusters: Vec<ClusterFacts>,
     options: StudyOptions<'a>,
     check: Option<CheckSummary>,
 }
@@ -77,15 +87,19 @@ impl<'a> Study<'a> {
         let table = &evaluation.table;
         let exploration = explore(table, &options.explore, progress)?;
         let chosen = Chosen::of(table, &exploration, options.pictures);
-        let pictures = pictures(binder, model, table, &chosen, &options, progress)?;
+        let pictures = pictures(binder, model, evaluation, &chosen, &options, progress)?;
         let mut metrics = Vec::new();
         for state in DataState::ALL {
             if table.rows.iter().any(|row| row.state == state && row.label.is_some()) && table.classes.len() > 1 {
                 metrics.push((state, evaluation.report(&[state], &options.bootstrap)?));
             }
         }
+        let clusters = match &exploration.latent {
+            Some(latent) => methods::cluster_facts(table, latent.groups())?,
+            None => Vec::new(),
+        };
         let facts = facts(model, evaluation);
-        Ok(Self { table, exploration, metrics, pictures, facts, options, check: None })
+        Ok(Self { table, exploration, metrics, pictures, facts, clusters, options, check: None })
     }
 
     /// Adds the outcome of the binder test.
@@ -103,12 +117,12 @@ impl<'a> Study<'a> {
             .facts(self.facts.clone())
             .shortcuts(methods::shortcuts(exploration))
             .pictures(self.pictures.clone())
-            .methods(methods::notes(exploration, &self.options));
+            .methods(methods::notes(exploration, &self.pictures, &self.options));
         if let Some(latent) = &exploration.latent {
             let clusters = latent.groups();
             report = report
                 .map(&latent.projection.points, methods::map_note(&latent.projection))
-                .clusters(&clusters.labels, methods::cluster_facts(self.table, clusters))
+                .clusters(&clusters.labels, self.clusters.clone())
                 .neighbours(&latent.neighbours);
         }
         if let Some(check) = &self.check {

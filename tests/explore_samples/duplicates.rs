@@ -125,7 +125,7 @@ fn patients_in_two_subsets_are_found_and_blanks_are_nobody() {
             && gap.difference <= gap.high
     );
     assert!(
-        pairs(&found[0]).0.iter().all(|pair| pair.by == "patient" && table.rows[pair.a].state == DataState::Training)
+        pairs(&found[0]).0.iter().all(|pair| pair.by == "attribute" && table.rows[pair.a].state == DataState::Training)
     );
     assert!(
         data_leakage(&table, None, Some("hospital"), &DuplicateOptions::default())

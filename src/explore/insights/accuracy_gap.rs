@@ -1,40 +1,39 @@
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
 use crate::explore::Gap;
-use crate::rng::SplitMix64;
+use crate::explore::statistics::difference_of_means;
+use crate::metrics::Bootstrap;
 
 /// Labelled samples that both sides need.
 const FEWEST: usize = 5;
-const RESAMPLES: usize = 1000;
-const LEVEL: f64 = 0.95;
 
-/// How often the model is right on some of a subset's samples, given ascending, and on its others; none where either side has
-/// fewer than five labelled ones. The interval is the percentile bootstrap's, each side resampled by itself, from a fixed seed.
+/// How often the model is right on some of a subset's samples, given ascending, and on its others, with the interval of the default
+/// bootstrap; none where either side has fewer than five labelled ones.
 pub(super) fn accuracy_gap(table: &SampleTable, state: DataState, inside: &[usize]) -> Option<Gap> {
     let mut sides = [Vec::new(), Vec::new()];
     for (place, row) in table.rows.iter().enumerate().filter(|(_, row)| row.state == state) {
         if let Some(label) = row.label {
-            sides[usize::from(inside.binary_search(&place).is_err())].push(label == row.prediction);
+            let side = usize::from(inside.binary_search(&place).is_err());
+            sides[side].push(f64::from(u8::from(label == row.prediction)));
         }
     }
     if sides.iter().any(|side| side.len() < FEWEST) {
         return None;
     }
-    let share = |side: &[bool]| side.iter().filter(|&&right| right).count() as f64 / side.len() as f64;
-    let mut rng = SplitMix64::named(0, "accuracy_gap");
-    let mut drawn =
-        |side: &[bool]| (0..side.len()).filter(|_| side[rng.below(side.len())]).count() as f64 / side.len() as f64;
-    let mut differences: Vec<f64> = (0..RESAMPLES).map(|_| drawn(&sides[0]) - drawn(&sides[1])).collect();
-    differences.sort_by(f64::total_cmp);
-    let at = |share: f64| differences[((RESAMPLES - 1) as f64 * share).round() as usize];
-    let [inside, outside] = [share(&sides[0]), share(&sides[1])];
+    gap("accuracy", &sides, &Bootstrap::default())
+}
+
+/// The means of a metric inside and outside of a group, and the interval of their difference; none where either side is empty.
+pub(super) fn gap(metric: &str, [inside, outside]: &[Vec<f64>; 2], bootstrap: &Bootstrap) -> Option<Gap> {
+    let estimate = difference_of_means(inside, outside, bootstrap).ok()?;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     Some(Gap {
-        metric: "accuracy".to_owned(),
-        inside,
-        outside,
-        difference: inside - outside,
-        low: at((1.0 - LEVEL) / 2.0),
-        high: at((1.0 + LEVEL) / 2.0),
-        level: LEVEL,
+        metric: metric.to_owned(),
+        inside: mean(inside),
+        outside: mean(outside),
+        difference: estimate.value?,
+        low: estimate.low?,
+        high: estimate.high?,
+        level: bootstrap.level,
     })
 }

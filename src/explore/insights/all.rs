@@ -1,11 +1,12 @@
+use super::accuracy_gap::gap;
 use super::{
     Context, DuplicateOptions, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions, data_leakage,
     domain_gap, duplication, low_performance, mislabeled_samples, out_of_distribution,
 };
 use crate::Result;
 use crate::evaluate::SampleTable;
+use crate::explore::Columns;
 use crate::explore::exploration::{ExploreOptions, LatentSpace};
-use crate::explore::{Columns, Difference};
 
 /// What each family of tests gets of the level, so that all together keep to it (Bonferroni).
 const GROUPS: f64 = 0.5;
@@ -43,10 +44,16 @@ pub(in crate::explore) fn all(
     found.extend(duplication(table, neighbours, &twins)?);
     found.extend(data_leakage(table, neighbours, patient, &twins)?);
 
+    let losses = context.losses();
     for insight in &mut found {
         // The other two have said what sets their groups apart.
         if !matches!(insight.kind, InsightKind::LowPerformance | InsightKind::DomainGap) {
-            insight.differences = what_sets_apart(columns, &insight.samples)?;
+            let (inside, outside) = sides(table.rows.len(), &insight.samples);
+            insight.differences = columns.differences(&inside, &outside)?;
+            if insight.gap.is_none() {
+                let losses = [inside, outside].map(|rows| known(&losses, &rows));
+                insight.gap = gap(context.loss_name(), &losses, &bootstrap);
+            }
         }
     }
     found.sort_by(|a, b| b.severity.total_cmp(&a.severity).then(a.kind.cmp(&b.kind)).then(a.samples.cmp(&b.samples)));
@@ -61,10 +68,14 @@ fn shared(share: f64, insights: impl IntoIterator<Item = Insight>) -> impl Itera
     })
 }
 
-/// The metadata in which samples differ from all others.
-fn what_sets_apart(columns: &Columns, samples: &[usize]) -> Result<Vec<Difference>> {
-    let mut inside = vec![false; columns.rows()];
+/// Some samples and all others.
+fn sides(rows: usize, samples: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut inside = vec![false; rows];
     samples.iter().for_each(|&sample| inside[sample] = true);
-    let (inside, outside): (Vec<usize>, Vec<usize>) = (0..columns.rows()).partition(|&row| inside[row]);
-    columns.differences(&inside, &outside)
+    (0..rows).partition(|&row| inside[row])
+}
+
+/// The losses of rows that have one.
+fn known(losses: &[f64], rows: &[usize]) -> Vec<f64> {
+    rows.iter().map(|&row| losses[row]).filter(|loss| loss.is_finite()).collect()
 }

@@ -33,7 +33,8 @@ pub fn data_leakage(
     let rows = table.rows.len();
     let mut insights = Vec::new();
 
-    let exact = Leaks::of(table, &twins.exact, |home, row| vec![exact_pair(table, home, row)]);
+    let nobody = BTreeSet::new();
+    let exact = Leaks::of(table, &twins.exact, &nobody, |home, row| vec![exact_pair(table, home, row)]);
     let leaked: BTreeSet<usize> = exact.0.values().flat_map(|leak| leak.samples.iter().copied()).collect();
     insights.extend(exact.insights(
         table,
@@ -48,20 +49,20 @@ pub fn data_leakage(
         partners.entry(pair.a).or_default().push(pair);
         partners.entry(pair.b).or_default().push(pair);
     }
-    let across = |row: usize| {
-        let state = |row: usize| table.rows[row].state;
-        let found = partners.get(&row).into_iter().flatten().filter(move |pair| state(pair.a) != state(pair.b));
-        found.map(|&pair| pair.clone()).collect()
+    let from_home = |home: usize, row: usize| {
+        let at_home = |other: usize| table.rows[other].state == table.rows[home].state;
+        let pairs = partners.get(&row).into_iter().flatten();
+        pairs.filter(|pair| at_home(pair.a) || at_home(pair.b)).map(|&pair| pair.clone()).collect()
     };
-    let mut near = Leaks::of(table, &components(rows, links), |_, row| across(row));
-    near.without(&leaked);
+    // What has an equal elsewhere is known from stronger evidence.
+    let near = Leaks::of(table, &components(rows, links), &leaked, from_home);
     insights.extend(near.insights(table, ("Near duplicates in", "are nearly the same as samples of"), options));
 
     if let Some(name) = attribute {
         let groups = by_attribute(table, name)?;
-        let pair = |a, b| vec![Pair { a, b, by: "patient", distance: 0.0 }];
+        let pair = |a, b| vec![Pair { a, b, by: "attribute", distance: 0.0 }];
         let (title, are) = (format!("Same {} in", short(name)), format!("share their {} with samples of", short(name)));
-        insights.extend(Leaks::of(table, &groups, pair).insights(table, (&title, &are), options));
+        insights.extend(Leaks::of(table, &groups, &nobody, pair).insights(table, (&title, &are), options));
     }
     Ok(insights)
 }
@@ -92,14 +93,19 @@ struct Leak {
 }
 
 impl Leaks {
-    /// `pairs` gives the evidence for one affected row, beside the first row at home.
-    fn of(table: &SampleTable, groups: &[Vec<usize>], pairs: impl Fn(usize, usize) -> Vec<Pair>) -> Self {
+    /// `pairs` gives the evidence for one affected row, beside the first row at home; rows that are `known` are left out.
+    fn of(
+        table: &SampleTable,
+        groups: &[Vec<usize>],
+        known: &BTreeSet<usize>,
+        pairs: impl Fn(usize, usize) -> Vec<Pair>,
+    ) -> Self {
         let mut leaks: BTreeMap<(DataState, DataState), Leak> = BTreeMap::new();
         for group in groups {
             let state = |row: usize| table.rows[row].state;
             let Some(&home) = group.iter().min_by_key(|&&row| (state(row), row)) else { continue };
             let mut touched = BTreeSet::new();
-            for &row in group.iter().filter(|&&row| state(row) != state(home)) {
+            for &row in group.iter().filter(|&&row| state(row) != state(home) && !known.contains(&row)) {
                 let leak = leaks.entry((state(home), state(row))).or_default();
                 leak.samples.push(row);
                 leak.groups += usize::from(touched.insert(state(row)));
@@ -107,15 +113,6 @@ impl Leaks {
             }
         }
         Self(leaks)
-    }
-
-    /// Leaves out rows that are known from stronger evidence.
-    fn without(&mut self, known: &BTreeSet<usize>) {
-        self.0.retain(|_, leak| {
-            leak.samples.retain(|row| !known.contains(row));
-            leak.pairs.retain(|pair| !known.contains(&pair.a) && !known.contains(&pair.b));
-            !leak.samples.is_empty()
-        });
     }
 
     fn insights(self, table: &SampleTable, (title, are): (&str, &str), options: &DuplicateOptions) -> Vec<Insight> {

@@ -68,6 +68,8 @@ pub fn mislabeled_samples(
         let wanted = rows.filter(|(_, row)| row.label.is_some() && (row.state == DataState::Training) == seen);
         wanted.map(|(place, _)| place).collect()
     };
+    // Two groups are judged, which share the chance.
+    let options = &MislabeledOptions { alpha: options.alpha / 2.0, ..*options };
     let [unseen, seen] = [false, true].map(|seen| Judged { table, rows: labelled(seen), seen });
     let mut insights = Vec::new();
     for (judged, others) in [(&unseen, &seen), (&seen, &unseen)] {
@@ -221,7 +223,7 @@ impl Judged<'_> {
         let evidence = Evidence::Labels { issues };
         let kind = InsightKind::MislabeledSamples;
         let mut insight = Insight::new(kind, severity, title, sentence, samples, evidence);
-        insight.p_value = Some(p_value);
+        (insight.p_value, insight.p_adjusted) = (Some(p_value), Some((2.0 * p_value).min(1.0)));
         Ok(Some(insight))
     }
 

@@ -184,7 +184,7 @@ pub struct Pair {
     pub a: usize,
     /// Place of the second.
     pub b: usize,
-    /// How it was found: `bytes`, `pixels`, `perceptual`, `latent`, `patient`.
+    /// How it was found: `bytes`, `pixels`, `perceptual`, `latent`, `attribute`.
     pub by: &'static str,
     /// How far apart they are in that sense; 0 when equal.
     pub distance: f64,
