@@ -18,8 +18,7 @@ const TOP: usize = 5;
 
 const TITLE: &str = "Chest X-rays: normal, bacterial or viral pneumonia";
 
-const SOURCE: &str =
-    "Kermany, Zhang, Goldbaum, Mendeley Data v2, doi:10.17632/rscbjbr9sj.2, CC BY 4.0, squashed to 224 x 224";
+const SOURCE: &str = "Kermany et al., doi:10.17632/rscbjbr9sj.2, CC BY 4.0; squashed to 224 x 224";
 
 /// What the analysis gave.
 #[derive(Debug)]

@@ -134,14 +134,7 @@ impl<'a> Study<'a> {
 
 /// Data and model in a few words.
 fn facts(model: &dyn Model, evaluation: &Evaluation) -> Vec<(String, String)> {
-    let table = &evaluation.table;
     let mut facts = Vec::new();
-    for state in DataState::ALL {
-        let count = table.rows.iter().filter(|row| row.state == state).count();
-        if count > 0 {
-            facts.push((format!("{state} samples"), count.to_string()));
-        }
-    }
     if !evaluation.failures.is_empty() {
         facts.push(("failures".to_owned(), evaluation.failures.len().to_string()));
     }

@@ -63,7 +63,10 @@ pub fn low_performance(context: &Context<'_>) -> Result<Vec<Insight>> {
     });
     let taken = peel(claims, &slices, &measures, context, support);
     let tell = |tried: &Tried| tell(tried, &slices[tried.slice], &measures[tried.measure], &features, context);
-    taken.par_iter().map(tell).collect()
+    let mut told: Vec<Insight> = taken.par_iter().map(tell).collect::<Result<_>>()?;
+    // Ranks and means may disagree: where the interval of the means holds 0, the sentence would speak against itself.
+    told.retain(|insight| insight.gap.as_ref().is_none_or(|gap| !(gap.low <= 0.0 && gap.high >= 0.0)));
+    Ok(told)
 }
 
 /// A slice held against the rest by one measure.

@@ -31,7 +31,8 @@ pub fn label_entropy(labels: &[usize]) -> f64 {
 /// Continuous Data Sets", 2014); 0 or more. Equal to scikit-learn's `mutual_info_classif` without its random noise.
 ///
 /// For each number the distance to its `neighbours`-th nearest of its own class is taken, and counted how many of all numbers
-/// lie nearer. Classes with one number are left out. Numbers must be finite; pairs beyond the shorter slice are left out.
+/// lie nearer; where that distance is 0, equal numbers are counted instead, in the class and among all (Gao, Kannan, Oh,
+/// Viswanath, "Estimating Mutual Information for Discrete-Continuous Mixtures", 2017). Classes with one number are left out. Numbers must be finite; pairs beyond the shorter slice are left out.
 pub fn mutual_information_numeric(values: &[f64], classes: &[usize], neighbours: usize) -> f64 {
     let mut pairs: Vec<(f64, usize)> = values.iter().copied().zip(classes.iter().copied()).collect();
     pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -52,11 +53,15 @@ pub(crate) fn sorted_information(pairs: &[(f64, usize)], neighbours: usize) -> f
     let mut sum = 0.0;
     for values in by_class.values() {
         let k = neighbours.min(values.len() - 1);
-        sum += values.len() as f64 * (digamma[k] - digamma[values.len()]);
+        sum -= values.len() as f64 * digamma[values.len()];
         // Within a class the windows move up with the values, so the counts are summed in a fixed order.
         for place in 0..values.len() {
-            let radius = reach(values, place, k).next_down().max(0.0);
-            let value = values[place];
+            let (distance, value) = (reach(values, place, k), values[place]);
+            // Among equal values the neighbours are all of these, as many as there are.
+            let equal =
+                || values.partition_point(|&other| other <= value) - values.partition_point(|&other| other < value);
+            sum += digamma[if distance > 0.0 { k } else { equal() }];
+            let radius = distance.next_down().max(0.0);
             let from = kept.partition_point(|&other| other < value && value - other > radius);
             let to = kept.partition_point(|&other| other <= value || other - value <= radius);
             sum -= digamma[to - from];
