@@ -8,8 +8,11 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use leap_binder::contract::{DataState, MetadataValue};
+use leap_binder::evaluate::{SampleRow, SampleTable};
 use leap_binder::explore::{
-    ClusterOptions, Clustering, Matrix, Metric, Neighbours, Pca, Projection, ProjectionOptions, Quality,
+    ClusterOptions, Clustering, ExploreOptions, Matrix, Metric, Neighbours, Pca, Projection, ProjectionOptions,
+    Quality, explore,
 };
 use leap_binder::rng::SplitMix64;
 
@@ -33,6 +36,42 @@ fn latents(rows: usize, columns: usize) -> Matrix {
         }
     }
     Matrix::new(rows, columns, values).unwrap()
+}
+
+/// A table as the reference binder's: three classes, 270 metadata columns, 256 of them a histogram.
+fn table(rows: usize) -> SampleTable {
+    let latents = latents(rows, 1_920);
+    let mut rng = SplitMix64::new(2);
+    let mut table = SampleTable::new(["NORMAL", "bacteria", "virus"]);
+    table.losses = vec!["cross_entropy".to_owned()];
+    table.attributes = vec!["patient".to_owned()];
+    table.metadata =
+        (0..256).map(|bin| format!("pixels_count_{bin}")).chain((0..14).map(|i| format!("fact_{i}"))).collect();
+    for row in 0..rows {
+        let (group, state) = (row % 6, if row % 9 == 0 { DataState::Test } else { DataState::Training });
+        let sure = 0.4 + rng.below(600) as f64 / 1_000.0;
+        let mut probabilities = vec![(1.0 - sure) / 2.0; 3];
+        probabilities[group % 3] = sure;
+        let mut sample = SampleRow::new(row as i64, state, probabilities);
+        let label = if rng.below(10) == 0 { rng.below(3) } else { group % 3 };
+        sample.label = Some(label);
+        sample.losses = vec![Some(-sample.probabilities[label].ln() as f32)];
+        sample.attributes = vec![format!("person{}", row / 2)];
+        sample.metadata = (0..270).map(|_| MetadataValue::Int(rng.below(500) as i64 + 20 * group as i64)).collect();
+        sample.latent = latents.row(row).to_vec();
+        table.rows.push(sample);
+    }
+    table
+}
+
+fn whole(c: &mut Criterion) {
+    let table = table(5_856);
+    let mut group = c.benchmark_group("whole");
+    group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_millis(1));
+    group.bench_function("explore, 5856 samples x 1920", |b| {
+        b.iter(|| explore(&table, &ExploreOptions::default(), &()).unwrap());
+    });
+    group.finish();
 }
 
 fn large(c: &mut Criterion) {
@@ -83,5 +122,5 @@ fn growth(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, large, growth);
+criterion_group!(benches, whole, large, growth);
 criterion_main!(benches);

@@ -95,7 +95,8 @@ fn a_binder_and_a_model_make_the_same_report_on_any_number_of_threads() {
     };
     let one = page(1);
     assert!(one == page(2) && one == page(4), "the pages differ");
-    for shown in ["secret-041.png", "small_cnn", "cross_entropy", "input_encoder::image", "deletion", "Population map"] {
+    for shown in ["secret-041.png", "small_cnn", "cross_entropy", "input_encoder::image", "deletion", "Population map"]
+    {
         assert!(one.contains(shown), "{shown}");
     }
 }
