@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use super::{
-    Context, DuplicateOptions, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions, data_leakage,
+    Context, DuplicateOptions, Evidence, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions, data_leakage,
     domain_gap, duplication, low_performance, mislabeled_samples, out_of_distribution,
 };
 use crate::Result;
@@ -46,7 +48,7 @@ pub(in crate::explore) fn all(
     for insight in &mut found {
         // The other two have said what sets their groups apart.
         if !matches!(insight.kind, InsightKind::LowPerformance | InsightKind::DomainGap) {
-            insight.differences = what_sets_apart(columns, &insight.samples)?;
+            insight.differences = what_sets_apart(columns, insight)?;
         }
     }
     found.sort_by(|a, b| b.severity.total_cmp(&a.severity).then(a.kind.cmp(&b.kind)).then(a.samples.cmp(&b.samples)));
@@ -61,10 +63,14 @@ fn shared(share: f64, insights: impl IntoIterator<Item = Insight>) -> impl Itera
     })
 }
 
-/// The metadata in which samples differ from all others.
-fn what_sets_apart(columns: &Columns, samples: &[usize]) -> Result<Vec<Difference>> {
-    let mut inside = vec![false; columns.rows()];
-    samples.iter().for_each(|&sample| inside[sample] = true);
-    let (inside, outside): (Vec<usize>, Vec<usize>) = (0..columns.rows()).partition(|&row| inside[row]);
-    columns.differences(&inside, &outside)
+/// The metadata in which samples differ from all others. Of copies only the first counts: what is the same twice is not two
+/// pieces of evidence.
+fn what_sets_apart(columns: &Columns, insight: &Insight) -> Result<Vec<Difference>> {
+    let mut inside: BTreeSet<usize> = insight.samples.iter().copied().collect();
+    let outside: Vec<usize> = (0..columns.rows()).filter(|row| !inside.contains(row)).collect();
+    if let (InsightKind::Duplication, Evidence::Pairs { pairs, .. }) = (insight.kind, &insight.evidence) {
+        inside = pairs.iter().map(|pair| pair.a).collect();
+        pairs.iter().for_each(|pair| _ = inside.remove(&pair.b));
+    }
+    columns.differences(&inside.into_iter().collect::<Vec<_>>(), &outside)
 }
