@@ -26,7 +26,8 @@ fn main() -> leap_binder::Result<()> {
         println!("  {} at {distance:.2}", table.rows[row].id);
     }
 
-    let [cats, dogs] = [0, 1].map(|class| (0..labels.len()).filter(|&row| labels[row] == Some(class)).collect::<Vec<_>>());
+    let [cats, dogs] =
+        [0, 1].map(|class| (0..labels.len()).filter(|&row| labels[row] == Some(class)).collect::<Vec<_>>());
     println!("\ncats against dogs:");
     for difference in differences(&table, &cats, &dogs)? {
         let (column, inside, outside) = (&difference.column, difference.inside, difference.outside);
@@ -35,7 +36,10 @@ fn main() -> leap_binder::Result<()> {
 
     println!("\nwhat metadata alone tells of the label:");
     for shortcut in shortcuts(&table, &ShortcutOptions::default())?.ranked {
-        println!("  {}: balanced accuracy {:.2}, p {:.1e}", shortcut.column, shortcut.balanced_accuracy, shortcut.p_adjusted);
+        println!(
+            "  {}: balanced accuracy {:.2}, p {:.1e}",
+            shortcut.column, shortcut.balanced_accuracy, shortcut.p_adjusted
+        );
     }
 
     // All of it, and what stands out, in one call.

@@ -52,10 +52,9 @@ fn flipped_labels_are_found() {
 
 #[test]
 fn copies_within_a_subset_are_found() {
-    for (words, pairs) in [
-        ("Equal samples", &PLANTED.plants.equal_within),
-        ("Near duplicates", &PLANTED.plants.near_within),
-    ] {
+    for (words, pairs) in
+        [("Equal samples", &PLANTED.plants.equal_within), ("Near duplicates", &PLANTED.plants.near_within)]
+    {
         let insight = the(InsightKind::Duplication, words);
         let truth: Rows = pairs.iter().flat_map(|&(row, copy)| [row, copy]).collect();
         assert_eq!(judged(insight.samples.iter().copied(), &truth), [1.0, 1.0], "{}", insight.sentence);

@@ -5,7 +5,7 @@ mod draw;
 mod planted;
 
 mod found;
-mod nothing_else;
 mod noise;
+mod nothing_else;
 mod odd;
 mod threads;

@@ -32,7 +32,8 @@ fn every_insight_has_a_plant_behind_it() {
         let named: Vec<&str> = insight.differences.iter().map(|difference| difference.column.as_str()).collect();
         println!("{:.3} {}: {} {named:?}", insight.severity, insight.kind, insight.sentence);
         let same = |(kind, title, _): &(InsightKind, &str, &[&str])| {
-            insight.kind == *kind && if title.ends_with("below") { insight.title.starts_with(title) } else { insight.title == *title }
+            insight.kind == *kind
+                && if title.ends_with("below") { insight.title.starts_with(title) } else { insight.title == *title }
         };
         let at = open.iter().position(same).unwrap_or_else(|| panic!("unexplained: {}", insight.title));
         let (.., columns) = open.remove(at);

@@ -43,7 +43,10 @@ fn few_rows_have_an_entry_each() {
             assert_eq!(rows, 0, "without rows there is no latent space");
             continue;
         };
-        assert_eq!([latent.projection.points.len(), latent.clusters.labels.len(), latent.kmeans.labels.len()], [rows; 3]);
+        assert_eq!(
+            [latent.projection.points.len(), latent.clusters.labels.len(), latent.kmeans.labels.len()],
+            [rows; 3]
+        );
         assert!(latent.neighbours.indices.iter().all(|near| near.len() == rows - 1));
         assert!(latent.projection.points.iter().flatten().all(|value| value.is_finite()));
     }

@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Context, DuplicateOptions, Evidence, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions, data_leakage,
-    domain_gap, duplication, low_performance, mislabeled_samples, out_of_distribution,
+    Context, DuplicateOptions, Evidence, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions,
+    data_leakage, domain_gap, duplication, low_performance, mislabeled_samples, out_of_distribution,
 };
 use crate::Result;
 use crate::evaluate::SampleTable;
