@@ -1,7 +1,7 @@
 use super::accuracy_gap::gap;
 use super::{
-    Context, DuplicateOptions, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions, data_leakage,
-    domain_gap, duplication, low_performance, mislabeled_samples, out_of_distribution,
+    Context, DuplicateOptions, Evidence, Insight, InsightKind, InsightOptions, MislabeledOptions, OutlierOptions,
+    data_leakage, domain_gap, duplication, low_performance, mislabeled_samples, out_of_distribution,
 };
 use crate::Result;
 use crate::evaluate::SampleTable;
@@ -49,7 +49,7 @@ pub(in crate::explore) fn all(
         // The other two have said what sets their groups apart.
         if !matches!(insight.kind, InsightKind::LowPerformance | InsightKind::DomainGap) {
             let (inside, outside) = sides(table.rows.len(), &insight.samples);
-            insight.differences = columns.differences(&inside, &outside)?;
+            insight.differences = columns.differences(&firsts(insight, &inside), &outside)?;
             if insight.gap.is_none() {
                 let losses = [inside, outside].map(|rows| known(&losses, &rows));
                 insight.gap = gap(context.loss_name(), &losses, &bootstrap);
@@ -73,6 +73,15 @@ fn sides(rows: usize, samples: &[usize]) -> (Vec<usize>, Vec<usize>) {
     let mut inside = vec![false; rows];
     samples.iter().for_each(|&sample| inside[sample] = true);
     (0..rows).partition(|&row| inside[row])
+}
+
+/// Of copies only the first: what is the same twice is not two pieces of evidence.
+fn firsts(insight: &Insight, samples: &[usize]) -> Vec<usize> {
+    let copies: Vec<usize> = match (&insight.kind, &insight.evidence) {
+        (InsightKind::Duplication, Evidence::Pairs { pairs, .. }) => pairs.iter().map(|pair| pair.b).collect(),
+        _ => Vec::new(),
+    };
+    samples.iter().copied().filter(|sample| !copies.contains(sample)).collect()
 }
 
 /// The losses of rows that have one.

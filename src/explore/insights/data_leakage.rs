@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::accuracy_gap::accuracy_gap;
 use super::twins::{Twins, components, exact_pair};
-use super::{DuplicateOptions, count, percent, short};
+use super::words::short;
+use super::{DuplicateOptions, count, percent};
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
 use crate::explore::{Evidence, Insight, InsightKind, Neighbours, Pair};

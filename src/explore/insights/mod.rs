@@ -229,11 +229,3 @@ fn count(number: usize, what: &str) -> String {
 fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
-
-/// A name that a sentence can hold: its first 60 characters.
-fn short(name: &str) -> String {
-    match name.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", &name[..end]),
-        None => name.to_owned(),
-    }
-}
