@@ -141,7 +141,7 @@ fn frame(side: usize) -> std::ops::Range<usize> {
 }
 
 /// How far a heat map can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Faithfulness {
     /// Area under the score's curve while the hottest pixels are taken away, in [0, 1]; low is good (Petsiuk et al., 2018).
