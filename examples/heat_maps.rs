@@ -1,10 +1,11 @@
 //! Why the classifier says so, and how far to trust the picture: `cargo run --release --example heat_maps -- [IMAGE] [FOLDER]`
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use candle_core::Tensor;
 use leap_binder::binder::losses;
-use leap_binder::explain::{FaithfulnessOptions, Method, Objective, Randomised, explain, faithfulness};
+use leap_binder::explain::{Baseline, FaithfulnessOptions, Method, Objective, Randomised, explain, faithfulness};
 use leap_binder::imaging::{Image, Resampling, decode_file};
 use leap_binder::model::{Classifier, Model, Weights, device};
 use leap_binder::pneumonia::shipped;
@@ -43,28 +44,40 @@ fn heat_maps() -> Result<(), leap_binder::BoxError> {
         let (truth, probabilities) = compute().map_err(stage)?;
         losses::categorical_crossentropy(&truth, &probabilities).map_err(|error| stage(candle_core::Error::wrap(error)))
     });
+    // The usual 32 steps and small windows are finer and take four times as long.
+    let gradients = Method::IntegratedGradients { steps: 8, baseline: Baseline::Black };
+    let windows = Method::Occlusion { window: 56, stride: 28, fill: Baseline::Mean };
     for (name, objective, method) in [
-        ("predicted", Objective::predicted(), Method::grad_cam()),
+        ("grad_cam", Objective::predicted(), Method::grad_cam()),
+        ("grad_cam_plus_plus", Objective::predicted(), Method::grad_cam_plus_plus()),
+        ("layer_cam", Objective::predicted(), Method::layer_cam().at("features.denseblock3")),
+        ("integrated_gradients", Objective::predicted(), gradients),
+        ("occlusion", Objective::predicted(), windows),
         ("contrast", Objective::contrast("bacteria", "virus"), Method::signed_grad_cam()),
         ("loss", loss, Method::signed_grad_cam()),
-        ("occlusion", Objective::predicted(), Method::occlusion()),
     ] {
+        let start = Instant::now();
         let maps = explain(&classifier, &xs, &objective, &method)?;
+        let seconds = start.elapsed().as_secs_f64();
         let options = FaithfulnessOptions {
-            randomised: Some(Randomised { model: &untaught, method: &method }).filter(|_| name != "occlusion"),
+            steps: 6,
+            moves: 2,
+            randomised: (name != "occlusion").then_some(Randomised { model: &untaught, method: &method }),
             ..Default::default()
         };
         let path = folder.join(name).with_extension("png");
         for (map, found) in maps.iter().zip(faithfulness(&classifier, &xs, &maps, &objective, &options)?) {
             write(&path, &map.overlay(&picture, 0.7)?)?;
-            println!("{}: {} by {}, {}", path.display(), map.target, map.method, found.verdict());
+            println!("{}: {} by {} in {seconds:.2} s, {}", path.display(), map.target, map.method, found.verdict());
+            let untaught = found
+                .randomised_correlation
+                .map_or_else(String::new, |share| format!(", as without training {share:.2}"));
             println!(
-                "  deletion {:.3}, insertion {:.3}, advantage over chance {:+.3}, on the border {:.0} %, as without training {:.2}",
+                "  deletion {:.3}, insertion {:.3}, advantage over chance {:+.3}, on the border {:.0} %{untaught}",
                 found.deletion_auc,
                 found.insertion_auc,
                 found.advantage(),
                 100.0 * found.border_share,
-                found.randomised_correlation.unwrap_or(f64::NAN),
             );
         }
     }

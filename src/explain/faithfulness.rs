@@ -98,7 +98,7 @@ pub fn faithfulness(
                 deletion_auc: found.deletion,
                 insertion_auc: found.insertion,
                 border_share: heat.border_share(),
-                randomised_correlation: twin.and_then(|twin| correlation(map, &twin)),
+                randomised_correlation: twin.map_or(Ok(None), |twin| correlation(map, &twin))?,
                 chance_deletion_auc: chance.as_ref().map(|chance| chance.deletion),
                 chance_insertion_auc: chance.map(|chance| chance.insertion),
             })
@@ -128,12 +128,14 @@ fn by_chance(curves: &Curves<'_>, heat: &HeatMap, options: &FaithfulnessOptions<
     Ok(Some(Areas { deletion: sum.deletion / count, insertion: sum.insertion / count }))
 }
 
-fn correlation(map: &HeatMap, twin: &HeatMap) -> Option<f64> {
+/// Spearman's correlation of absolute heat at the size of `map`, which may have been brought to another one.
+fn correlation(map: &HeatMap, twin: &HeatMap) -> Result<Option<f64>> {
     let absolute = |map: &HeatMap| map.values.iter().map(|value| value.abs()).collect::<Vec<_>>();
-    if (map.width, map.height) != (twin.width, twin.height) {
-        return None;
+    if (map.width, map.height) == (twin.width, twin.height) {
+        return Ok(spearman(&absolute(map), &absolute(twin)));
     }
-    spearman(&absolute(map), &absolute(twin))
+    let twin = twin.upsampled(map.width, map.height)?;
+    Ok(spearman(&absolute(map), &absolute(&twin)))
 }
 
 fn same_interface(model: &dyn Model, twin: &dyn Model) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The reliability diagram: how often the predicted class is right, by how probable the model held it.
 
-use super::numbers::{counted, percent};
+use super::numbers::{counted, percent, thousands};
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
 
@@ -13,7 +13,7 @@ const SIDE: f64 = 200.0;
 /// One subset's diagram.
 pub(super) struct Reliability {
     pub(super) subset: &'static str,
-    pub(super) samples: usize,
+    pub(super) samples: String,
     pub(super) bins: Vec<Bin>,
     /// In words, for those who do not see it.
     pub(super) summary: String,
@@ -53,7 +53,7 @@ impl Reliability {
             sums.into_iter().filter(|(count, ..)| *count > 0).map(|sums| Bin::new(sums, samples)).collect();
         (samples > 0).then(|| Self {
             subset: state.as_str(),
-            samples,
+            samples: thousands(samples),
             summary: bins.iter().map(|bin| bin.title.as_str()).collect::<Vec<_>>().join("; "),
             bins,
         })

@@ -4,8 +4,8 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use super::json::data_uri;
-use super::numbers::{number, three};
-use crate::explain::{Faithfulness, HeatMap};
+use super::numbers::{percent, three};
+use crate::explain::{Faithfulness, HeatMap, Verdict};
 use crate::{Error, Result};
 
 /// Pixels of the longer side of a layer. The browser scales it up to the picture.
@@ -47,15 +47,25 @@ impl Layer {
     }
 }
 
-fn trust(faithfulness: &Faithfulness) -> String {
-    let random = faithfulness
+/// The verdict and the figures that it comes from, in one sentence.
+fn trust(found: &Faithfulness) -> String {
+    let verdict = match found.verdict() {
+        Verdict::Faithful => "Faithful by this test",
+        Verdict::BlindToTheModel => "Blind to the model: random weights give much the same map",
+        Verdict::NoBetterThanChance => "No better than chance",
+    };
+    let area = |area: f64, chance: Option<f64>, good: &str| match chance {
+        Some(chance) => format!("{} ({} by chance, {good} is good)", three(Some(area)), three(Some(chance))),
+        None => format!("{} (chance not measured, {good} is good)", three(Some(area))),
+    };
+    let random = found
         .randomised_correlation
-        .map_or_else(String::new, |correlation| format!("; correlation with a randomised model {correlation:.2}"));
+        .map_or_else(String::new, |correlation| format!(", correlation with a randomised model {correlation:.2}"));
     format!(
-        "deletion AUC {} (low is good), insertion AUC {} (high is good), {} of the heat on the border{random}",
-        three(Some(faithfulness.deletion_auc)),
-        three(Some(faithfulness.insertion_auc)),
-        number(faithfulness.border_share),
+        "{verdict}: deletion AUC {}, insertion AUC {}, {} of the heat on the border{random}.",
+        area(found.deletion_auc, found.chance_deletion_auc, "low"),
+        area(found.insertion_auc, found.chance_insertion_auc, "high"),
+        percent(found.border_share),
     )
 }
 

@@ -6,6 +6,7 @@ mod goldens;
 mod loss_gradients;
 mod planted;
 mod refusals;
+mod untaught;
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -1,6 +1,6 @@
 use base64::Engine;
 use leap_binder::contract::DataState;
-use leap_binder::explain::HeatMap;
+use leap_binder::explain::{Faithfulness, HeatMap};
 use leap_binder::explore::{Matrix, Metric, Neighbours};
 use leap_binder::imaging::Image;
 use leap_binder::metrics::{Bootstrap, ClassificationReport, Predictions};
@@ -135,4 +135,34 @@ fn the_data_come_back_from_the_page() {
         assert!(((count / top).sqrt() * 255.0 - f64::from(*root)).abs() <= 0.5);
     }
     assert_eq!(json(&html, "sprites")["sizes"].as_array().unwrap().len(), 40);
+}
+
+#[test]
+fn a_heat_map_says_how_far_it_can_be_trusted() {
+    let table = table(8, 0);
+    let said = |found: Faithfulness| {
+        let map = HeatMap::new("grad_cam", "virus", 2, 2, vec![0.0, 1.0, 2.0, 3.0], false).unwrap();
+        let image = Image::grey(8, 8, vec![90; 64]).unwrap();
+        let picture = Picture { row: 7, image, heat_maps: vec![(map, Some(found))] };
+        let html = Report::new("Trust", &table).pictures([picture]).html().unwrap();
+        html.split_once("data-trust=\"").unwrap().1.split_once('"').unwrap().0.to_owned()
+    };
+    let mut found = Faithfulness::default();
+    (found.deletion_auc, found.insertion_auc, found.border_share) = (0.2, 0.8, 0.12);
+    (found.chance_deletion_auc, found.chance_insertion_auc) = (Some(0.45), Some(0.625));
+    assert_eq!(
+        said(found),
+        "Faithful by this test: deletion AUC 0.200 (0.450 by chance, low is good), \
+         insertion AUC 0.800 (0.625 by chance, high is good), 12 % of the heat on the border."
+    );
+    found.chance_insertion_auc = Some(0.875);
+    (found.chance_deletion_auc, found.randomised_correlation) = (Some(0.25), Some(-0.13));
+    let sentence = said(found);
+    assert!(sentence.starts_with("No better than chance: deletion AUC 0.200 (0.250 by chance"), "{sentence}");
+    assert!(sentence.ends_with("correlation with a randomised model -0.13."), "{sentence}");
+    found.randomised_correlation = Some(0.9);
+    assert!(said(found).starts_with("Blind to the model: random weights give much the same map:"));
+    (found.chance_deletion_auc, found.chance_insertion_auc, found.randomised_correlation) = (None, None, None);
+    let sentence = said(found);
+    assert!(sentence.starts_with("Faithful by this test: deletion AUC 0.200 (chance not measured"), "{sentence}");
 }
