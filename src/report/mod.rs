@@ -50,6 +50,7 @@ mod private;
 mod sprites;
 mod study;
 mod tables;
+mod telling;
 
 use std::fs;
 use std::path::{Path, PathBuf};

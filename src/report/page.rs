@@ -7,7 +7,7 @@ use askama::Template;
 use super::budget::{Budget, by_importance};
 use super::calibration::Reliability;
 use super::check::{CheckTable, ShortcutLine};
-use super::cluster::ClusterLine;
+use super::cluster::ClusterTable;
 use super::curves::Curves;
 use super::data::Data;
 use super::family::Family;
@@ -44,7 +44,7 @@ struct Page<'a> {
     reliability: &'a [Reliability],
     has_map: bool,
     map_note: String,
-    clusters: &'a [ClusterLine],
+    clusters: &'a ClusterTable,
     cards: &'a [Card],
     gallery: &'a [Part],
     curves: &'a [Curves],
@@ -63,7 +63,7 @@ struct Fixed<'a> {
     policy: String,
     headline: Headline,
     reliability: Vec<Reliability>,
-    clusters: Vec<ClusterLine>,
+    clusters: ClusterTable,
     cards: Vec<Card>,
     curves: Vec<Curves>,
     check: Option<CheckTable>,
@@ -181,7 +181,7 @@ impl<'a> Fixed<'a> {
             policy: assets::policy(),
             headline: Headline::of(report),
             reliability: Reliability::of(&report.table),
-            clusters: ClusterLine::all(report),
+            clusters: ClusterTable::of(report),
             cards: cards.map(|(place, insight)| Card::new(place, insight, report)).collect(),
             curves: family.map_or_else(Vec::new, |family| Curves::of(report, family)),
             check: CheckTable::of(report),

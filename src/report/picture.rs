@@ -6,6 +6,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use super::Picture;
 use super::heat::Layer;
 use super::json::data_uri;
+use super::numbers::{LONGEST_TEXT, cut};
 use super::sprites::fit;
 use crate::imaging::Image;
 use crate::{Error, Result};
@@ -26,7 +27,8 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn new(row: usize, image: &Image, layers: Vec<Layer>) -> Result<Self> {
+    pub(super) fn new(row: usize, image: &Image, mut layers: Vec<Layer>) -> Result<Self> {
+        layers.iter_mut().for_each(|layer| layer.title = cut(&layer.title, LONGEST_TEXT));
         let small = fit(image, SIDE)?;
         let source = data_uri("image/jpeg", &jpeg(&small, QUALITY)?);
         Ok(Self { row, width: small.width(), height: small.height(), source, layers })

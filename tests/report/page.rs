@@ -22,7 +22,7 @@ fn whole() -> String {
     let scores = ClassificationReport::new(&predictions, &Bootstrap::default()).unwrap();
     let map = HeatMap::new("grad_cam", "virus", 2, 2, vec![0.0, 1.0, 2.0, 3.0], false).unwrap();
     let image = Image::grey(400, 200, vec![90; 80_000]).unwrap();
-    let facts = ClusterFacts { cluster: 1, purity: Some(0.75), features: "bright".into(), ..ClusterFacts::default() };
+    let facts = ClusterFacts { cluster: 1, purity: Some(0.75), features: vec![("image_mean".into(), "bright".into())], ..ClusterFacts::default() };
     Report::new("A title", &table)
         .map(&points, "t-SNE, trustworthiness 0.97")
         .clusters(&clusters, [facts])
@@ -62,6 +62,8 @@ fn everything_given_is_shown_without_a_script() {
         "Worst samples",
         "grad_cam: virus",
         "by cluster",
+        "bright",
+        "<th scope=\"col\">purity</th>",
         "input image",
         "border",
         "Barnes-Hut",
@@ -69,6 +71,12 @@ fn everything_given_is_shown_without_a_script() {
     ] {
         assert!(plain.contains(text), "{text:?} is missing");
     }
+}
+
+#[test]
+fn columns_of_clusters_of_which_nothing_is_known_are_not_shown() {
+    let html = whole();
+    assert!(!html.contains("<th scope=\"col\">silhouette</th>") && !html.contains("<th scope=\"col\">stability</th>"));
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn clusters(report: &Prepared) -> Sheet {
             ("purity", numbers(&all, |line| line.facts.purity)),
             ("silhouette", numbers(&all, |line| line.facts.silhouette)),
             ("stability", numbers(&all, |line| line.facts.stability)),
-            ("features", texts(&all, |line| line.facts.features.clone())),
+            ("features", texts(&all, ClusterLine::features)),
         ],
     )
 }
