@@ -57,7 +57,16 @@ struct Page<'a> {
     histograms: &'a str,
 }
 
-/// Everything on the page that does not depend on its size.
+/// What of the map's data did not fit.
+#[derive(Clone, Copy)]
+struct LeftOut {
+    /// How many similar samples are held for each sample, if not all.
+    neighbours: Option<usize>,
+    attributes: usize,
+    columns: usize,
+}
+
+/// Everything on the page but pictures and histograms.
 struct Fixed<'a> {
     report: &'a Prepared<'a>,
     policy: String,
@@ -85,16 +94,18 @@ struct Extras {
 /// The page, in at most `max_bytes`.
 pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Held)> {
     let family = Family::find(&report.table).filter(|family| !family.is_empty(&report.table));
-    let (data, columns_left_out) = Data::new(report, family.as_ref(), max_bytes / 2);
-    let fixed = Fixed::new(report, family.as_ref(), embedded(&data)?);
+    let mut fixed = Fixed::new(report, family.as_ref());
     let choice = Choice::of(report);
     let bare = Extras { gallery: choice.parts(report, &[]), ..Extras::default() };
-    let mut budget = Budget::new(max_bytes, fixed.html(&bare)?.len())?;
+    let used = fixed.html(&bare)?.len();
+    let left_out = fixed.add_data(family.as_ref(), max_bytes.saturating_sub(used))?;
+    let mut budget = Budget::new(max_bytes, used + fixed.data.len())?;
 
-    let mut pictures = picture::within(budget.share(40), report.pictures)?;
+    let times = |row: usize| choice.times(row);
+    let mut pictures = picture::within(budget.share(40), report.pictures, times)?;
     let with_pictures = pictures.len();
     fill_in(&choice, report, &mut pictures, budget.share(10))?;
-    budget.take(bytes(&pictures));
+    budget.take(pictures.iter().map(|picture| picture.bytes() * times(picture.row)).sum());
 
     let order = by_importance(report, &choice);
     let small: Vec<(usize, &Image)> =
@@ -117,7 +128,7 @@ pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Hel
         gallery: choice.parts(report, &pictures),
         sprites,
         histograms: packed.map(|(packed, _)| embedded(&packed)).transpose()?.unwrap_or_default(),
-        notes: notes(report, held, columns_left_out, small.len(), family.is_some()),
+        notes: notes(report, held, left_out, small.len(), family.is_some()),
     };
     let html = fixed.html(&extras)?;
     if html.len() > max_bytes {
@@ -126,16 +137,8 @@ pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Hel
     Ok((html, held))
 }
 
-/// What pictures take on the page; those in the gallery's first two parts may stand there twice.
-fn bytes(pictures: &[Shown]) -> usize {
-    let one = |picture: &Shown| {
-        picture.source.len() + picture.layers.iter().map(|layer| layer.source.len() + 500).sum::<usize>()
-    };
-    pictures.iter().map(|picture| one(picture) + 1_500).sum::<usize>()
-}
-
 /// In words, what is held and what is left out.
-fn notes(report: &Prepared, held: Held, columns: usize, thumbnails: usize, family: bool) -> Vec<String> {
+fn notes(report: &Prepared, held: Held, left_out: LeftOut, thumbnails: usize, family: bool) -> Vec<String> {
     let all = thousands(report.table.rows.len());
     let mut notes = Vec::new();
     if thumbnails > 0 {
@@ -151,12 +154,19 @@ fn notes(report: &Prepared, held: Held, columns: usize, thumbnails: usize, famil
             thousands(held.histograms)
         ));
     }
-    if columns > 0 {
-        notes.push(format!(
-            "{} did not fit and are only in the tables beside this page.",
-            counted(columns, "metadata column")
-        ));
+    match left_out.neighbours {
+        Some(0) => notes.push("The similar samples of each sample did not fit.".to_owned()),
+        Some(held) => notes.push(format!("Only the nearest {held} similar samples of each sample fit.")),
+        None => {}
     }
+    let mut not_fitting = |count: usize, what: &str| {
+        if count > 0 {
+            let what = counted(count, what);
+            notes.push(format!("{what} did not fit and can be found only in the tables beside this page."));
+        }
+    };
+    not_fitting(left_out.attributes, "attribute");
+    not_fitting(left_out.columns, "metadata column");
     if let Some(columns) = report.private {
         let columns =
             if columns > 0 { format!(", and so are {}", counted(columns, "metadata column")) } else { String::new() };
@@ -166,7 +176,7 @@ fn notes(report: &Prepared, held: Held, columns: usize, thumbnails: usize, famil
 }
 
 impl<'a> Fixed<'a> {
-    fn new(report: &'a Prepared<'a>, family: Option<&Family>, data: String) -> Self {
+    fn new(report: &'a Prepared<'a>, family: Option<&Family>) -> Self {
         let long = |text: &str| cut(text, 4 * LONGEST_TEXT);
         let pair = |(name, value): &(String, String)| (cut(name, LONGEST_TEXT), long(value));
         let cards = report.insights.iter().enumerate();
@@ -188,8 +198,32 @@ impl<'a> Fixed<'a> {
             shortcuts: report.shortcuts.iter().map(ShortcutLine::new).collect(),
             facts: report.facts.iter().map(pair).collect(),
             methods: methods.collect(),
-            data,
+            data: String::new(),
         }
+    }
+
+    fn has_map(&self) -> bool {
+        self.report.points.is_some() && !self.report.table.rows.is_empty()
+    }
+
+    /// Adds the map's data: without metadata columns they should keep to two thirds of `bytes`, and the columns to half of what
+    /// is then left.
+    fn add_data(&mut self, family: Option<&Family>, bytes: usize) -> Result<LeftOut> {
+        let mut left_out = LeftOut { neighbours: None, attributes: 0, columns: 0 };
+        if !self.has_map() {
+            return Ok(left_out);
+        }
+        let mut data = Data::new(self.report);
+        let (neighbours, attributes) = data.held();
+        let mut length = embedded(&data)?.len();
+        while length > bytes / 3 * 2 && data.reduce(self.report) {
+            length = embedded(&data)?.len();
+        }
+        left_out.neighbours = Some(data.held().0).filter(|&held| held < neighbours);
+        left_out.attributes = attributes - data.held().1;
+        left_out.columns = data.add_columns(self.report, family, bytes.saturating_sub(length) / 2);
+        self.data = embedded(&data)?;
+        Ok(left_out)
     }
 
     fn html(&self, extras: &Extras) -> Result<String> {
@@ -198,12 +232,11 @@ impl<'a> Fixed<'a> {
             style: assets::STYLE,
             script: assets::SCRIPT,
             disclaimer: DISCLAIMER,
-
             title_cut: cut(&self.report.title, LONGEST_TEXT),
             facts: &self.facts,
             headline: &self.headline,
             reliability: &self.reliability,
-            has_map: self.report.points.is_some() && !self.report.table.rows.is_empty(),
+            has_map: self.has_map(),
             map_note: self.report.points.as_ref().map_or_else(String::new, |(_, note)| cut(note, 4 * LONGEST_TEXT)),
             clusters: &self.clusters,
             cards: &self.cards,

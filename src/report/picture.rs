@@ -34,13 +34,16 @@ impl Shown {
         Ok(Self { row, width: small.width(), height: small.height(), source, layers })
     }
 
-    fn bytes(&self) -> usize {
-        self.source.len() + self.layers.iter().map(|layer| layer.source.len() + 400).sum::<usize>() + 1_200
+    /// Roughly how many bytes it takes on the page each time that it stands there.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = |layer: &Layer| 2 * layer.title.len() + 2 * layer.trust.len();
+        let layer = |layer: &Layer| layer.source.len() + texts(layer) + 400;
+        self.source.len() + self.layers.iter().map(layer).sum::<usize>() + 1_500
     }
 }
 
-/// The first pictures that fit into `budget` bytes.
-pub(super) fn within(budget: usize, pictures: &[Picture]) -> Result<Vec<Shown>> {
+/// The first pictures that fit into `budget` bytes, where a row's stands so many `times` in the gallery.
+pub(super) fn within(budget: usize, pictures: &[Picture], times: impl Fn(usize) -> usize) -> Result<Vec<Shown>> {
     let mut shown: Vec<Shown> = Vec::new();
     let mut used = 0;
     for picture in pictures {
@@ -50,7 +53,7 @@ pub(super) fn within(budget: usize, pictures: &[Picture]) -> Result<Vec<Shown>> 
         let layers =
             picture.heat_maps.iter().map(|(map, trust)| Layer::new(map, trust.as_ref())).collect::<Result<_>>()?;
         let one = Shown::new(picture.row, &picture.image, layers)?;
-        used += one.bytes();
+        used += one.bytes() * times(one.row);
         if used > budget {
             break;
         }
