@@ -16,7 +16,7 @@ use super::headline::Headline;
 use super::insight::Card;
 use super::json::embedded;
 use super::numbers::{LONGEST_TEXT, counted, cut, thousands};
-use super::picture::{self, Shown};
+use super::picture;
 use super::prepared::Prepared;
 use super::sprites::Sprites;
 use super::{DISCLAIMER, MethodNote, assets};
@@ -107,7 +107,9 @@ pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Hel
     fill_in(&choice, report, &mut pictures, budget.share(10))?;
     budget.take(pictures.iter().map(|picture| picture.bytes() * times(picture.row)).sum());
 
-    let order = by_importance(report, &choice);
+    // Small pictures and histograms of single samples are seen only with the map.
+    let has_map = fixed.has_map();
+    let order = if has_map { by_importance(report, &choice) } else { Vec::new() };
     let small: Vec<(usize, &Image)> =
         order.iter().filter_map(|&row| Some((row, report.table.rows[row].thumbnail.as_ref()?))).collect();
     let each = family.as_ref().map_or(0, Family::bytes_each);
@@ -128,7 +130,7 @@ pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Hel
         gallery: choice.parts(report, &pictures),
         sprites,
         histograms: packed.map(|(packed, _)| embedded(&packed)).transpose()?.unwrap_or_default(),
-        notes: notes(report, held, left_out, small.len(), family.is_some()),
+        notes: notes(report, held, left_out, small.len(), has_map && family.is_some()),
     };
     let html = fixed.html(&extras)?;
     if html.len() > max_bytes {

@@ -110,8 +110,18 @@ mod tests {
         ] {
             assert!(always(name), "{name}");
         }
-        for name in ["image_mean", "width", "pathology", "idle", "profile", "pixels_count_3", "gt_name", "StudyDate", "Éclat", ""]
-        {
+        for name in [
+            "image_mean",
+            "width",
+            "pathology",
+            "idle",
+            "profile",
+            "pixels_count_3",
+            "gt_name",
+            "StudyDate",
+            "Éclat",
+            "",
+        ] {
             assert!(!always(name), "{name}");
         }
     }
