@@ -53,7 +53,7 @@ fn many(count: usize) -> (SampleTable, Neighbours) {
         row.metadata = vec![(place as f64).into(), (place as i64).into(), "text".into()];
         table.rows.push(row);
     }
-    let mut neighbours = Neighbours::of(&Matrix::from_rows(&[[0.0_f32], [1.0]]).unwrap(), 1, Metric::Euclidean);
+    let mut neighbours = Neighbours::of(&Matrix::from_rows([[0.0_f32], [1.0]]).unwrap(), 1, Metric::Euclidean);
     neighbours.indices = (0..count).map(|place| (1..=12).map(|step| (place + step) % count).collect()).collect();
     neighbours.distances = vec![vec![1.0; 12]; count];
     (table, neighbours)
