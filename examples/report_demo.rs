@@ -325,7 +325,7 @@ fn cluster_facts() -> Vec<ClusterFacts> {
         purity: Some(0.98),
         silhouette: Some(0.4 + 0.05 * cluster as f64),
         stability: Some(0.9 - 0.05 * cluster as f64),
-        features: features.to_owned(),
+        features: vec![(String::new(), features.to_owned())],
     };
     features.into_iter().enumerate().map(facts).collect()
 }

@@ -1,7 +1,7 @@
 //! The clusters, as a table.
 
 use super::ClusterFacts;
-use super::numbers::{maybe, percent, thousands, three};
+use super::numbers::{LONGEST_TEXT, cut, maybe, percent, thousands, three};
 use super::prepared::Prepared;
 
 /// One cluster: what its samples say, and what the caller knows.
@@ -37,28 +37,54 @@ impl ClusterLine {
         numbers.into_iter().zip(sums).map(line).collect()
     }
 
-    pub(super) fn samples_text(&self) -> String {
-        thousands(self.samples)
+    /// What sets it apart, in a line.
+    pub(super) fn features(&self) -> String {
+        self.facts.features.iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>().join("; ")
     }
+}
 
-    pub(super) fn accuracy_text(&self) -> String {
-        self.accuracy.map_or_else(|| "–".to_owned(), percent)
-    }
+/// The clusters as the page shows them, with the columns of which something is known.
+pub(super) struct ClusterTable {
+    pub(super) heads: Vec<&'static str>,
+    pub(super) lines: Vec<Line>,
+    /// Whether anything sets any of them apart.
+    pub(super) features: bool,
+}
 
-    pub(super) fn loss_text(&self) -> String {
-        maybe(self.loss)
-    }
+/// One cluster's cells.
+pub(super) struct Line {
+    pub(super) cluster: usize,
+    pub(super) samples: String,
+    pub(super) cells: Vec<String>,
+    pub(super) features: String,
+}
 
-    pub(super) fn purity_text(&self) -> String {
-        three(self.facts.purity)
-    }
-
-    pub(super) fn silhouette_text(&self) -> String {
-        three(self.facts.silhouette)
-    }
-
-    pub(super) fn stability_text(&self) -> String {
-        three(self.facts.stability)
+impl ClusterTable {
+    pub(super) fn of(report: &Prepared) -> Self {
+        type Column = (&'static str, fn(&ClusterLine) -> Option<f64>, fn(f64) -> String);
+        let exact = |value| three(Some(value));
+        let columns: [Column; 5] = [
+            ("right", |line| line.accuracy, percent),
+            ("mean loss", |line| line.loss, |value| maybe(Some(value))),
+            ("purity", |line| line.facts.purity, exact),
+            ("silhouette", |line| line.facts.silhouette, exact),
+            ("stability", |line| line.facts.stability, exact),
+        ];
+        let all = ClusterLine::all(report);
+        let known = columns.into_iter().filter(|(_, value, _)| all.iter().any(|line| value(line).is_some()));
+        let known: Vec<Column> = known.collect();
+        let cell = |line: &ClusterLine, (_, value, text): &Column| value(line).map_or_else(|| "–".to_owned(), text);
+        let line = |line: &ClusterLine| Line {
+            cluster: line.cluster,
+            samples: thousands(line.samples),
+            cells: known.iter().map(|column| cell(line, column)).collect(),
+            features: cut(&line.features(), LONGEST_TEXT),
+        };
+        Self {
+            heads: known.iter().map(|(head, ..)| *head).collect(),
+            features: all.iter().any(|line| !line.facts.features.is_empty()),
+            lines: all.iter().map(line).collect(),
+        }
     }
 }
 

@@ -55,11 +55,10 @@ struct PackedInsight {
 }
 
 impl Data {
-    /// The data with as many metadata columns as fit into `column_bytes`, and how many were left out.
-    pub(super) fn new(report: &Prepared, family: Option<&Family>, column_bytes: usize) -> (Self, usize) {
+    /// The data without metadata columns; with all attributes, and the twelve nearest of each sample.
+    pub(super) fn new(report: &Prepared) -> Self {
         let table: &SampleTable = &report.table;
         let rows = &table.rows;
-        let (columns, left_out) = columns(table, family, column_bytes);
         let top = table.classes.len().min(MOST_PROBABILITIES);
         let ranked: Vec<Vec<(usize, f64)>> = rows.iter().map(|row| ranked(row, top)).collect();
         let of = |values: fn(&SampleRow) -> &[Option<f32>], place: usize| {
@@ -68,7 +67,7 @@ impl Data {
         let numbers = |names: &[String], values: fn(&SampleRow) -> &[Option<f32>]| {
             names.iter().enumerate().map(|(place, name)| Column::numbers(name, of(values, place))).collect()
         };
-        let data = Self {
+        Self {
             title: cut(&report.title, LONGEST_TEXT),
             classes: table.classes.iter().map(|class| cut(class, LONGEST_TEXT)).collect(),
             subsets: DataState::ALL.map(DataState::as_str).to_vec(),
@@ -85,17 +84,40 @@ impl Data {
             losses: numbers(&table.losses, |row| &row.losses),
             metrics: numbers(&table.metrics, |row| &row.metrics),
             attributes: attributes(table),
-            columns,
+            columns: Vec::new(),
             points: report.points.as_ref().map(|(points, _)| {
                 super::json::floats(
                     points.iter().flatten().map(|&value| Some(f64::from(value)).filter(|v| v.is_finite())),
                 )
             }),
             clusters: report.clusters.as_ref().map(|(labels, _)| shorts(labels.iter().copied())),
-            neighbours: neighbours(report),
+            neighbours: neighbours(report, MOST_NEIGHBOURS),
             insights: report.insights.iter().map(insight).collect(),
-        };
-        (data, left_out)
+        }
+    }
+
+    /// Takes away what is missed least: the farther half of the nearest samples, then the others, then the attributes.
+    /// False when nothing is left to take.
+    pub(super) fn reduce(&mut self, report: &Prepared) -> bool {
+        match &self.neighbours {
+            Some(held) if held.count > MOST_NEIGHBOURS / 2 => self.neighbours = neighbours(report, MOST_NEIGHBOURS / 2),
+            Some(_) => self.neighbours = None,
+            None if !self.attributes.is_empty() => self.attributes.clear(),
+            None => return false,
+        }
+        true
+    }
+
+    /// Adds the metadata columns that are no bins, as many as fit into so many bytes, and gives how many are left out.
+    pub(super) fn add_columns(&mut self, report: &Prepared, family: Option<&Family>, bytes: usize) -> usize {
+        let left_out;
+        (self.columns, left_out) = columns(&report.table, family, bytes);
+        left_out
+    }
+
+    /// Similar samples held for each sample, and attributes.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.neighbours.as_ref().map_or(0, |neighbours| neighbours.count), self.attributes.len())
     }
 }
 
@@ -124,9 +146,9 @@ fn columns(table: &SampleTable, family: Option<&Family>, mut budget: usize) -> (
     (columns, left_out)
 }
 
-fn neighbours(report: &Prepared) -> Option<PackedNeighbours> {
+fn neighbours(report: &Prepared, most: usize) -> Option<PackedNeighbours> {
     let lists = &report.neighbours?.indices;
-    let count = lists.iter().map(Vec::len).max().unwrap_or(0).min(MOST_NEIGHBOURS);
+    let count = lists.iter().map(Vec::len).max().unwrap_or(0).min(most);
     let padded = lists.iter().flat_map(|list| (0..count).map(|place| list.get(place).copied()));
     (count > 0).then(|| PackedNeighbours { count, rows: longs(padded) })
 }

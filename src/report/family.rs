@@ -38,28 +38,28 @@ pub(super) struct PackedFamily {
 }
 
 impl Family {
-    /// The largest family whose numbers follow one another without a gap; the first by name among equals.
+    /// The largest family whose numbers follow one another without a gap; the first by name and number among equals.
     pub(super) fn find(table: &SampleTable) -> Option<Self> {
         let mut families: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
         for (place, column) in table.metadata.iter().enumerate() {
-            if let Some((name, number)) = column.rsplit_once('_')
-                && let Ok(number) = number.parse()
+            if let Some((name, text)) = column.rsplit_once('_')
+                && let Ok(number) = text.parse::<usize>()
+                && number.to_string() == text
             {
-                families.entry(name).or_default().insert(number, place);
+                families.entry(name).or_default().entry(number).or_insert(place);
             }
         }
-        let whole = families.into_iter().filter_map(|(name, bins)| {
-            let (first, last) = (*bins.first_key_value()?.0, *bins.last_key_value()?.0);
-            (bins.len() >= FEWEST_BINS && last - first + 1 == bins.len()).then(|| Self {
-                name: name.to_owned(),
-                first,
-                places: bins.into_values().collect(),
-            })
-        });
-        whole.fold(None, |best: Option<Self>, family| match best {
-            Some(best) if best.places.len() >= family.places.len() => Some(best),
-            _ => Some(family),
-        })
+        let mut best: Option<Self> = None;
+        for (name, bins) in families {
+            let bins: Vec<(usize, usize)> = bins.into_iter().collect();
+            for run in bins.chunk_by(|a, b| a.0.checked_add(1) == Some(b.0)).filter(|run| run.len() >= FEWEST_BINS) {
+                if best.as_ref().is_none_or(|best| run.len() > best.places.len()) {
+                    let places = run.iter().map(|&(_, place)| place).collect();
+                    best = Some(Self { name: name.to_owned(), first: run[0].0, places });
+                }
+            }
+        }
+        best
     }
 
     /// A sample's counts; none if one is missing or negative.
@@ -106,4 +106,27 @@ impl Family {
 
 fn known(value: &MetadataValue) -> bool {
     numeric(value).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(columns: impl IntoIterator<Item = String>) -> Option<(String, usize, Vec<usize>)> {
+        let mut table = SampleTable::new(["a", "b"]);
+        table.metadata = columns.into_iter().collect();
+        Family::find(&table).map(|family| (family.name, family.first, family.places))
+    }
+
+    #[test]
+    fn the_longest_run_is_the_family() {
+        let bins = |from: usize, to: usize| (from..to).map(|bin| format!("x_{bin}"));
+        let far = ["x_18446744073709551615".to_owned(), "x_007".to_owned(), "x_+8".to_owned(), "x".to_owned()];
+        assert_eq!(found(far.clone()), None);
+        assert_eq!(found(bins(0, 15)), None);
+        let all: Vec<usize> = (4..20).collect();
+        assert_eq!(found(far.into_iter().chain(bins(0, 16))), Some(("x".to_owned(), 0, all)));
+        let second: Vec<usize> = (16..33).collect();
+        assert_eq!(found(bins(0, 16).chain(bins(20, 37))), Some(("x".to_owned(), 20, second)));
+    }
 }

@@ -62,6 +62,12 @@ impl Choice {
         rows
     }
 
+    /// How often a row's picture stands in the gallery.
+    pub(super) fn times(&self, row: usize) -> usize {
+        let places = self.labels.iter().map(|(row, _)| *row).chain(self.worst.iter().copied());
+        places.filter(|&place| place == row).count().max(1)
+    }
+
     /// The gallery with the pictures that there are.
     pub(super) fn parts(&self, report: &Prepared, pictures: &[Shown]) -> Vec<Part> {
         let item = |row: usize, issue: Option<&LabelIssue>| Item::new(row, report, issue, pictures);
@@ -132,7 +138,7 @@ pub(super) fn fill_in(choice: &Choice, report: &Prepared, pictures: &mut Vec<Sho
         }
         if let Some(thumbnail) = &report.table.rows[row].thumbnail {
             let shown = Shown::new(row, thumbnail, Vec::new())?;
-            used += shown.source.len();
+            used += shown.bytes() * choice.times(row);
             if used > budget {
                 break;
             }

@@ -44,31 +44,50 @@ pub(super) struct ConfusionCell {
 pub(super) struct Cell {
     pub(super) value: String,
     pub(super) interval: String,
-    /// Value, low and high in [0, 100], for metrics between 0 and 1.
+    /// Value, low and high as places in [0, 100], for metrics that have two ends.
     pub(super) bar: Option<[f64; 3]>,
+    /// Whether the bar begins at -1, so that 0 is in its middle.
+    pub(super) signed: bool,
 }
 
 /// Classes beyond these make a matrix that no page holds; their counts are in the tables.
 const MOST_CLASSES: usize = 30;
 
+/// Between which values a metric lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// 0 and 1.
+    Unit,
+    /// -1 and 1.
+    Signed,
+    /// 0 and anything.
+    Open,
+}
+
+/// A metric's name in tables and on the page, where it stands, and its scale.
+pub(super) type Metric = (&'static str, &'static str, fn(&ClassificationReport) -> &Estimate, Scale);
+
+/// The metrics of a subset, in the order in which they are shown.
+pub(super) const METRICS: [Metric; 10] = [
+    ("balanced_accuracy", "balanced accuracy", |r| &r.balanced_accuracy, Scale::Unit),
+    ("accuracy", "accuracy", |r| &r.accuracy, Scale::Unit),
+    ("macro_f1", "macro F1", |r| &r.macro_f1, Scale::Unit),
+    ("mcc", "MCC", |r| &r.mcc, Scale::Signed),
+    ("cohen_kappa", "Cohen’s kappa", |r| &r.cohen_kappa, Scale::Signed),
+    ("macro_roc_auc", "macro ROC-AUC", |r| &r.macro_roc_auc, Scale::Unit),
+    ("macro_pr_auc", "macro PR-AUC", |r| &r.macro_pr_auc, Scale::Unit),
+    ("log_loss", "log loss", |r| &r.log_loss, Scale::Open),
+    ("brier", "Brier score", |r| &r.brier, Scale::Open),
+    ("ece", "ECE, 15 bins", |r| &r.ece, Scale::Unit),
+];
+
 impl Headline {
     pub(super) fn of(report: &Prepared) -> Self {
         let reports: Vec<&ClassificationReport> = report.metrics.iter().map(|(_, metrics)| *metrics).collect();
-        let row = |name, pick: fn(&ClassificationReport) -> &Estimate, unit| {
-            (name, reports.iter().map(|report| Cell::new(pick(report), unit)).collect())
+        let row = |(_, name, pick, scale): &Metric| {
+            (*name, reports.iter().map(|report| Cell::new(pick(report), *scale)).collect())
         };
-        let metrics = vec![
-            row("balanced accuracy", |r| &r.balanced_accuracy, true),
-            row("accuracy", |r| &r.accuracy, true),
-            row("macro F1", |r| &r.macro_f1, true),
-            row("MCC", |r| &r.mcc, true),
-            row("Cohen’s kappa", |r| &r.cohen_kappa, true),
-            row("macro ROC-AUC", |r| &r.macro_roc_auc, true),
-            row("macro PR-AUC", |r| &r.macro_pr_auc, true),
-            row("log loss", |r| &r.log_loss, false),
-            row("Brier score", |r| &r.brier, false),
-            row("ECE, 15 bins", |r| &r.ece, true),
-        ];
+        let metrics = METRICS.iter().map(row).collect();
         Self {
             counts: counts(report),
             subsets: report.metrics.iter().map(|(state, metrics)| SubsetHead::new(*state, metrics)).collect(),
@@ -125,7 +144,7 @@ impl SubsetHead {
         let confusion = labels.iter().zip(matrix.counts()).enumerate().map(row);
         let class = |class: &crate::metrics::ClassReport| {
             let cells = [&class.precision, &class.recall, &class.f1, &class.roc_auc, &class.pr_auc];
-            let cells = cells.map(|estimate| Cell::new(estimate, true)).into_iter().collect();
+            let cells = cells.map(|estimate| Cell::new(estimate, Scale::Unit)).into_iter().collect();
             (cut(&class.label, LONGEST_TEXT), thousands(class.support as usize), cells)
         };
         Self {
@@ -139,10 +158,11 @@ impl SubsetHead {
 }
 
 impl Cell {
-    fn new(estimate: &Estimate, unit: bool) -> Self {
-        let end = |end: Option<f64>, value: f64| end.map_or(value, place);
-        let value = estimate.value.filter(|_| unit).map(place);
+    fn new(estimate: &Estimate, scale: Scale) -> Self {
+        let at = |value: f64| place(if scale == Scale::Signed { (1.0 + value) / 2.0 } else { value });
+        let end = |end: Option<f64>, value: f64| end.map_or(value, at);
+        let value = estimate.value.filter(|_| scale != Scale::Open).map(at);
         let bar = value.map(|value| [value, end(estimate.low, value), end(estimate.high, value)]);
-        Self { value: three(estimate.value), interval: interval(estimate), bar }
+        Self { value: three(estimate.value), interval: interval(estimate), bar, signed: scale == Scale::Signed }
     }
 }

@@ -178,7 +178,8 @@ fn grade(severity: f64) -> &'static str {
     }
 }
 
-fn words(kind: InsightKind) -> &'static str {
+/// A kind of insight in words.
+pub(super) fn words(kind: InsightKind) -> &'static str {
     match kind {
         InsightKind::LowPerformance => "Low performance",
         InsightKind::OutOfDistribution => "Out of distribution",

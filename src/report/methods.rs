@@ -61,7 +61,7 @@ pub(super) fn cluster_facts(table: &SampleTable, clusters: &Clustering) -> Resul
                 purity: clusters.purity.as_ref().and_then(|purity| purity.clusters.get(cluster).copied().flatten()),
                 silhouette: None,
                 stability: clusters.stability.get(cluster).copied(),
-                features: differences.iter().take(FEATURES).map(feature).collect::<Vec<_>>().join("; "),
+                features: differences.iter().take(FEATURES).map(|one| (one.column.clone(), feature(one))).collect(),
             })
         })
         .collect()

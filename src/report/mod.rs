@@ -8,7 +8,8 @@
 //!
 //! The headline, insights, gallery, curves, check and notes are plain HTML and SVG; the population map needs JavaScript.
 //! All text is escaped. [`Report::private`] leaves out ids and file names. [`Report::max_bytes`] bounds the size: pictures
-//! are made smaller and fewer until they fit, and the page says how many of how many it holds.
+//! are made smaller and fewer until they fit, then similar samples, attributes and metadata columns are left out, and the page
+//! says how many of how many it holds.
 //!
 //! Equal input gives equal bytes: no clock, no chance, no order that depends on threads.
 //!
@@ -50,6 +51,7 @@ mod private;
 mod sprites;
 mod study;
 mod tables;
+mod telling;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -190,9 +192,11 @@ impl<'a> Report<'a> {
     /// Whether ids, attributes and everything that looks like them are left out, of the page and of the tables beside it.
     /// False by default.
     ///
-    /// Samples are called `sample 17`, by their place in the table, in sentences too. Metadata columns go when they are
-    /// named after ids, files or patients, when they hold a row's id or attribute, or when most of their texts occur once.
-    /// The title is kept as it is, and so is writing inside images.
+    /// Samples are called `sample 17`, by their place in the table, in sentences too; ids that are numbers only after a word
+    /// that announces them, such as `sample`. Metadata columns go when they are named after ids, files or patients, when they
+    /// hold a row's id or attribute, or when most of their texts occur once. Insights on such columns are told in general
+    /// words, and what the binder test says of checks that did not pass is left out. The title is kept as it is, and so is
+    /// writing inside images.
     pub fn private(mut self, private: bool) -> Self {
         self.private = private;
         self
@@ -234,9 +238,10 @@ impl<'a> Report<'a> {
 
     /// Writes the tables behind the page into a folder, which is made if need be, and gives their paths.
     ///
-    /// `samples`, `map`, `insights`, `differences` (one line for each column of each insight), `clusters` and `shortcuts`,
-    /// each as `.csv` and `.json`, and as `.parquet` with the feature of that name; tables of parts that were not given are
-    /// left out. In JSON the differences are inside the insights.
+    /// `samples`, `map`, `insights`, `differences` (one line for each column of each insight), `clusters`, `shortcuts`,
+    /// `metrics` (those of a subset have no class), `confusion` and `check`, each as `.csv` and `.json`, and as `.parquet` with
+    /// the feature of that name; tables of parts that were not given are left out. In JSON the differences are inside the
+    /// insights; elsewhere the samples of an insight are joined by semicolons.
     ///
     /// # Errors
     /// As [`Report::html`], and [`Error::Io`].

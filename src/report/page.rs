@@ -7,7 +7,7 @@ use askama::Template;
 use super::budget::{Budget, by_importance};
 use super::calibration::Reliability;
 use super::check::{CheckTable, ShortcutLine};
-use super::cluster::ClusterLine;
+use super::cluster::ClusterTable;
 use super::curves::Curves;
 use super::data::Data;
 use super::family::Family;
@@ -16,7 +16,7 @@ use super::headline::Headline;
 use super::insight::Card;
 use super::json::embedded;
 use super::numbers::{LONGEST_TEXT, counted, cut, thousands};
-use super::picture::{self, Shown};
+use super::picture;
 use super::prepared::Prepared;
 use super::sprites::Sprites;
 use super::{DISCLAIMER, MethodNote, assets};
@@ -44,7 +44,7 @@ struct Page<'a> {
     reliability: &'a [Reliability],
     has_map: bool,
     map_note: String,
-    clusters: &'a [ClusterLine],
+    clusters: &'a ClusterTable,
     cards: &'a [Card],
     gallery: &'a [Part],
     curves: &'a [Curves],
@@ -57,13 +57,22 @@ struct Page<'a> {
     histograms: &'a str,
 }
 
-/// Everything on the page that does not depend on its size.
+/// What of the map's data did not fit.
+#[derive(Clone, Copy)]
+struct LeftOut {
+    /// How many similar samples are held for each sample, if not all.
+    neighbours: Option<usize>,
+    attributes: usize,
+    columns: usize,
+}
+
+/// Everything on the page but pictures and histograms.
 struct Fixed<'a> {
     report: &'a Prepared<'a>,
     policy: String,
     headline: Headline,
     reliability: Vec<Reliability>,
-    clusters: Vec<ClusterLine>,
+    clusters: ClusterTable,
     cards: Vec<Card>,
     curves: Vec<Curves>,
     check: Option<CheckTable>,
@@ -85,18 +94,22 @@ struct Extras {
 /// The page, in at most `max_bytes`.
 pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Held)> {
     let family = Family::find(&report.table).filter(|family| !family.is_empty(&report.table));
-    let (data, columns_left_out) = Data::new(report, family.as_ref(), max_bytes / 2);
-    let fixed = Fixed::new(report, family.as_ref(), embedded(&data)?);
+    let mut fixed = Fixed::new(report, family.as_ref());
     let choice = Choice::of(report);
     let bare = Extras { gallery: choice.parts(report, &[]), ..Extras::default() };
-    let mut budget = Budget::new(max_bytes, fixed.html(&bare)?.len())?;
+    let used = fixed.html(&bare)?.len();
+    let left_out = fixed.add_data(family.as_ref(), max_bytes.saturating_sub(used))?;
+    let mut budget = Budget::new(max_bytes, used + fixed.data.len())?;
 
-    let mut pictures = picture::within(budget.share(40), report.pictures)?;
+    let times = |row: usize| choice.times(row);
+    let mut pictures = picture::within(budget.share(40), report.pictures, times)?;
     let with_pictures = pictures.len();
     fill_in(&choice, report, &mut pictures, budget.share(10))?;
-    budget.take(bytes(&pictures));
+    budget.take(pictures.iter().map(|picture| picture.bytes() * times(picture.row)).sum());
 
-    let order = by_importance(report, &choice);
+    // Small pictures and histograms of single samples are seen only with the map.
+    let has_map = fixed.has_map();
+    let order = if has_map { by_importance(report, &choice) } else { Vec::new() };
     let small: Vec<(usize, &Image)> =
         order.iter().filter_map(|&row| Some((row, report.table.rows[row].thumbnail.as_ref()?))).collect();
     let each = family.as_ref().map_or(0, Family::bytes_each);
@@ -117,7 +130,7 @@ pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Hel
         gallery: choice.parts(report, &pictures),
         sprites,
         histograms: packed.map(|(packed, _)| embedded(&packed)).transpose()?.unwrap_or_default(),
-        notes: notes(report, held, columns_left_out, small.len(), family.is_some()),
+        notes: notes(report, held, left_out, small.len(), has_map && family.is_some()),
     };
     let html = fixed.html(&extras)?;
     if html.len() > max_bytes {
@@ -126,16 +139,8 @@ pub(super) fn render(report: &Prepared, max_bytes: usize) -> Result<(String, Hel
     Ok((html, held))
 }
 
-/// What pictures take on the page; those in the gallery's first two parts may stand there twice.
-fn bytes(pictures: &[Shown]) -> usize {
-    let one = |picture: &Shown| {
-        picture.source.len() + picture.layers.iter().map(|layer| layer.source.len() + 500).sum::<usize>()
-    };
-    pictures.iter().map(|picture| one(picture) + 1_500).sum::<usize>()
-}
-
 /// In words, what is held and what is left out.
-fn notes(report: &Prepared, held: Held, columns: usize, thumbnails: usize, family: bool) -> Vec<String> {
+fn notes(report: &Prepared, held: Held, left_out: LeftOut, thumbnails: usize, family: bool) -> Vec<String> {
     let all = thousands(report.table.rows.len());
     let mut notes = Vec::new();
     if thumbnails > 0 {
@@ -151,12 +156,19 @@ fn notes(report: &Prepared, held: Held, columns: usize, thumbnails: usize, famil
             thousands(held.histograms)
         ));
     }
-    if columns > 0 {
-        notes.push(format!(
-            "{} did not fit and are only in the tables beside this page.",
-            counted(columns, "metadata column")
-        ));
+    match left_out.neighbours {
+        Some(0) => notes.push("The similar samples of each sample did not fit.".to_owned()),
+        Some(held) => notes.push(format!("Only the nearest {held} similar samples of each sample fit.")),
+        None => {}
     }
+    let mut not_fitting = |count: usize, what: &str| {
+        if count > 0 {
+            let what = counted(count, what);
+            notes.push(format!("{what} did not fit and can be found only in the tables beside this page."));
+        }
+    };
+    not_fitting(left_out.attributes, "attribute");
+    not_fitting(left_out.columns, "metadata column");
     if let Some(columns) = report.private {
         let columns =
             if columns > 0 { format!(", and so are {}", counted(columns, "metadata column")) } else { String::new() };
@@ -166,7 +178,7 @@ fn notes(report: &Prepared, held: Held, columns: usize, thumbnails: usize, famil
 }
 
 impl<'a> Fixed<'a> {
-    fn new(report: &'a Prepared<'a>, family: Option<&Family>, data: String) -> Self {
+    fn new(report: &'a Prepared<'a>, family: Option<&Family>) -> Self {
         let long = |text: &str| cut(text, 4 * LONGEST_TEXT);
         let pair = |(name, value): &(String, String)| (cut(name, LONGEST_TEXT), long(value));
         let cards = report.insights.iter().enumerate();
@@ -181,15 +193,39 @@ impl<'a> Fixed<'a> {
             policy: assets::policy(),
             headline: Headline::of(report),
             reliability: Reliability::of(&report.table),
-            clusters: ClusterLine::all(report),
+            clusters: ClusterTable::of(report),
             cards: cards.map(|(place, insight)| Card::new(place, insight, report)).collect(),
             curves: family.map_or_else(Vec::new, |family| Curves::of(report, family)),
             check: CheckTable::of(report),
             shortcuts: report.shortcuts.iter().map(ShortcutLine::new).collect(),
             facts: report.facts.iter().map(pair).collect(),
             methods: methods.collect(),
-            data,
+            data: String::new(),
         }
+    }
+
+    fn has_map(&self) -> bool {
+        self.report.points.is_some() && !self.report.table.rows.is_empty()
+    }
+
+    /// Adds the map's data: without metadata columns they should keep to two thirds of `bytes`, and the columns to half of what
+    /// is then left.
+    fn add_data(&mut self, family: Option<&Family>, bytes: usize) -> Result<LeftOut> {
+        let mut left_out = LeftOut { neighbours: None, attributes: 0, columns: 0 };
+        if !self.has_map() {
+            return Ok(left_out);
+        }
+        let mut data = Data::new(self.report);
+        let (neighbours, attributes) = data.held();
+        let mut length = embedded(&data)?.len();
+        while length > bytes / 3 * 2 && data.reduce(self.report) {
+            length = embedded(&data)?.len();
+        }
+        left_out.neighbours = Some(data.held().0).filter(|&held| held < neighbours);
+        left_out.attributes = attributes - data.held().1;
+        left_out.columns = data.add_columns(self.report, family, bytes.saturating_sub(length) / 2);
+        self.data = embedded(&data)?;
+        Ok(left_out)
     }
 
     fn html(&self, extras: &Extras) -> Result<String> {
@@ -198,12 +234,11 @@ impl<'a> Fixed<'a> {
             style: assets::STYLE,
             script: assets::SCRIPT,
             disclaimer: DISCLAIMER,
-
             title_cut: cut(&self.report.title, LONGEST_TEXT),
             facts: &self.facts,
             headline: &self.headline,
             reliability: &self.reliability,
-            has_map: self.report.points.is_some() && !self.report.table.rows.is_empty(),
+            has_map: self.has_map(),
             map_note: self.report.points.as_ref().map_or_else(String::new, |(_, note)| cut(note, 4 * LONGEST_TEXT)),
             clusters: &self.clusters,
             cards: &self.cards,

@@ -14,8 +14,9 @@ pub struct ClusterFacts {
     pub silhouette: Option<f64>,
     /// How surely it comes back under resampling, in [0, 1].
     pub stability: Option<f64>,
-    /// What sets it apart, in words.
-    pub features: String,
+    /// What sets it apart: a metadata column's name, or an empty text where it is none, and a few words. Those of columns that
+    /// a private report leaves out are left out with them.
+    pub features: Vec<(String, String)>,
 }
 
 /// How well one metadata column alone predicts the label.

@@ -6,6 +6,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use super::Picture;
 use super::heat::Layer;
 use super::json::data_uri;
+use super::numbers::{LONGEST_TEXT, cut};
 use super::sprites::fit;
 use crate::imaging::Image;
 use crate::{Error, Result};
@@ -26,19 +27,23 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn new(row: usize, image: &Image, layers: Vec<Layer>) -> Result<Self> {
+    pub(super) fn new(row: usize, image: &Image, mut layers: Vec<Layer>) -> Result<Self> {
+        layers.iter_mut().for_each(|layer| layer.title = cut(&layer.title, LONGEST_TEXT));
         let small = fit(image, SIDE)?;
         let source = data_uri("image/jpeg", &jpeg(&small, QUALITY)?);
         Ok(Self { row, width: small.width(), height: small.height(), source, layers })
     }
 
-    fn bytes(&self) -> usize {
-        self.source.len() + self.layers.iter().map(|layer| layer.source.len() + 400).sum::<usize>() + 1_200
+    /// Roughly how many bytes it takes on the page each time that it stands there.
+    pub(super) fn bytes(&self) -> usize {
+        let texts = |layer: &Layer| 2 * layer.title.len() + 2 * layer.trust.len();
+        let layer = |layer: &Layer| layer.source.len() + texts(layer) + 400;
+        self.source.len() + self.layers.iter().map(layer).sum::<usize>() + 1_500
     }
 }
 
-/// The first pictures that fit into `budget` bytes.
-pub(super) fn within(budget: usize, pictures: &[Picture]) -> Result<Vec<Shown>> {
+/// The first pictures that fit into `budget` bytes, where a row's stands so many `times` in the gallery.
+pub(super) fn within(budget: usize, pictures: &[Picture], times: impl Fn(usize) -> usize) -> Result<Vec<Shown>> {
     let mut shown: Vec<Shown> = Vec::new();
     let mut used = 0;
     for picture in pictures {
@@ -48,7 +53,7 @@ pub(super) fn within(budget: usize, pictures: &[Picture]) -> Result<Vec<Shown>> 
         let layers =
             picture.heat_maps.iter().map(|(map, trust)| Layer::new(map, trust.as_ref())).collect::<Result<_>>()?;
         let one = Shown::new(picture.row, &picture.image, layers)?;
-        used += one.bytes();
+        used += one.bytes() * times(one.row);
         if used > budget {
             break;
         }

@@ -1,15 +1,19 @@
 use std::borrow::Cow;
 
+use super::insight::words;
 use super::private::Redactor;
 use super::{CheckSummary, ClusterFacts, MethodNote, Picture, Report, Shortcut};
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
-use crate::explore::{Evidence, Insight, Neighbours};
+use crate::explore::{Difference, Evidence, Insight, Neighbours};
 use crate::metrics::ClassificationReport;
 use crate::{Error, Result};
 
 /// The cluster of each row, and what is known of the clusters.
 type Clusters<'a> = (&'a [Option<usize>], Cow<'a, [ClusterFacts]>);
+
+/// What stands for texts that may tell anything.
+const LEFT_OUT: &str = "left out, as the report is private";
 
 /// A report whose parts are known to fit together, and from which ids are gone where that was asked for.
 pub(super) struct Prepared<'a> {
@@ -56,15 +60,14 @@ impl<'a> Prepared<'a> {
         let pair = |(name, value): &(String, String)| (text(name), text(value));
         let mut clusters = self.clusters;
         if let Some((_, facts)) = &mut clusters {
-            facts.to_mut().iter_mut().for_each(|facts| facts.features = text(&facts.features));
+            for facts in facts.to_mut() {
+                facts.features.retain(|(column, words)| redactor.keeps(column) && !redactor.names_column(words));
+                facts.features.iter_mut().for_each(|(_, words)| *words = text(words));
+            }
         }
         let mut check = self.check;
         if let Some(check) = &mut check {
-            let check = check.to_mut();
-            check.summary = text(&check.summary);
-            for row in &mut check.rows {
-                (row.name, row.detail) = (text(&row.name), text(&row.detail));
-            }
+            redact_check(check.to_mut(), text);
         }
         let mut methods = self.methods;
         for method in methods.to_mut() {
@@ -99,18 +102,50 @@ impl<'a> Prepared<'a> {
     }
 }
 
+/// Takes the messages out of whatever did not pass: they may name any file, and samples that are not in the table.
+fn redact_check(check: &mut CheckSummary, text: impl Fn(&str) -> String) {
+    check.summary = if check.passed {
+        text(&check.summary)
+    } else {
+        let failed = check.rows.iter().filter(|row| row.status == "failed").count();
+        format!("{failed} of {} checks failed; what else is known is {LEFT_OUT}.", check.rows.len())
+    };
+    for row in &mut check.rows {
+        row.name = text(&row.name);
+        row.detail = match row.status.as_str() {
+            "passed" => text(&row.detail),
+            _ if row.detail.is_empty() => String::new(),
+            _ => LEFT_OUT.to_owned(),
+        };
+    }
+}
+
 fn redacted(insight: &Insight, redactor: &Redactor) -> Insight {
     let mut insight = insight.clone();
-    insight.title = redactor.text(&insight.title);
-    insight.sentence = redactor.text(&insight.sentence);
-    insight.differences.retain(|difference| difference.columns.iter().all(|column| redactor.keeps(column)));
-    insight.differences.retain(|difference| redactor.keeps(&difference.column));
+    let told = match &insight.evidence {
+        Evidence::Group { rule: text, .. } | Evidence::Scores { what: text, .. } => text.as_str(),
+        Evidence::Pairs { .. } | Evidence::Labels { .. } => "",
+    };
+    let kept = |difference: &Difference| {
+        redactor.keeps(&difference.column) && difference.columns.iter().all(|column| redactor.keeps(column))
+    };
+    // Words around such a column hold its values, which may be too short to be found.
+    if [insight.title.as_str(), &insight.sentence, told].iter().any(|text| redactor.names_column(text))
+        || !insight.differences.iter().all(kept)
+    {
+        insight.title = format!("{}, by metadata that are left out", words(insight.kind));
+        insight.sentence = format!("What sets these samples apart is {LEFT_OUT}.");
+    } else {
+        insight.title = redactor.text(&insight.title);
+        insight.sentence = redactor.text(&insight.sentence);
+    }
+    insight.differences.retain(kept);
     for difference in &mut insight.differences {
         difference.category = difference.category.as_deref().map(|category| redactor.text(category));
     }
     match &mut insight.evidence {
         Evidence::Group { rule, .. } => *rule = redactor.rule(rule),
-        Evidence::Scores { what, .. } => *what = redactor.text(what),
+        Evidence::Scores { what, .. } => *what = redactor.rule(what),
         Evidence::Pairs { .. } | Evidence::Labels { .. } => {}
     }
     insight

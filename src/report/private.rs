@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::telling;
 use crate::contract::{DataState, MetadataValue, SampleId};
 use crate::evaluate::{SampleRow, SampleTable};
 
-/// Names of metadata columns that tell who or which file a sample is, as parts of names between underscores.
-const TELLING: [&str; 9] = ["id", "ids", "uid", "mrn", "patient", "file", "filename", "path", "url"];
-
-/// Secrets of fewer characters could be any word: they are replaced only after a word that announces them.
+/// Secrets of fewer characters could be any word, and those of digits any number: they are replaced only after a word that
+/// announces them.
 const SHORTEST: usize = 4;
+
+/// So many characters of a longer name are enough to know it: sentences cut names.
+const KNOWN_BY: usize = 30;
 
 /// Words after which a short number or text is taken for an id.
 const ANNOUNCING: [&str; 6] = ["sample", "samples", "patient", "patients", "id", "file"];
@@ -18,13 +20,15 @@ const ANNOUNCING: [&str; 6] = ["sample", "samples", "patient", "patients", "id",
 pub(super) struct Redactor {
     /// Secrets and what stands for them, by their first characters, the longest first.
     secrets: HashMap<String, Vec<(String, String)>>,
-    /// Secrets too short to be found anywhere.
+    /// Secrets that could be any word or number.
     short: HashMap<String, String>,
     announcing: HashSet<String>,
     /// For each metadata column whether it stays.
     kept: Vec<bool>,
-    /// Names of columns and attributes that do not.
-    left_out: HashSet<String>,
+    /// Names of columns that do not.
+    columns: HashSet<String>,
+    /// Names of attributes, none of which stays.
+    attributes: HashSet<String>,
 }
 
 impl Redactor {
@@ -35,15 +39,21 @@ impl Redactor {
             table.rows.iter().enumerate().map(|(place, row)| (row.id.to_string(), name(place))).collect();
         for (place, row) in table.rows.iter().enumerate() {
             let attributes = table.attributes.iter().zip(row.attributes.iter().cloned());
-            let columns = gone().filter_map(|(column, (name, _))| Some((name, row.metadata.get(column)?.to_string())));
+            let columns = gone().filter_map(|(column, (name, _))| Some((name, named(row.metadata.get(column)?)?)));
             let of = |(what, value)| (value, format!("{what} of {}", name(place)));
             secrets.extend(attributes.chain(columns).map(of));
         }
         let mut redactor = Self {
             secrets: HashMap::new(),
             short: HashMap::new(),
-            announcing: ANNOUNCING.map(str::to_owned).into_iter().chain(table.attributes.iter().cloned()).collect(),
-            left_out: gone().map(|(_, (name, _))| name.clone()).chain(table.attributes.iter().cloned()).collect(),
+            announcing: ANNOUNCING
+                .map(str::to_owned)
+                .into_iter()
+                .chain(table.attributes.iter().cloned())
+                .chain(gone().map(|(_, (name, _))| name.clone()))
+                .collect(),
+            columns: gone().map(|(_, (name, _))| name.clone()).collect(),
+            attributes: table.attributes.iter().cloned().collect(),
             kept,
         };
         let names = table.classes.iter().chain(&table.metadata).chain(&table.attributes).map(String::as_str);
@@ -59,7 +69,8 @@ impl Redactor {
     }
 
     fn add(&mut self, secret: String, instead: String) {
-        match head(&secret) {
+        let number = secret.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+        match head(&secret).filter(|_| !number) {
             Some(head) => self.secrets.entry(head.to_owned()).or_default().push((secret, instead)),
             None => drop(self.short.insert(secret, instead)),
         }
@@ -67,7 +78,14 @@ impl Redactor {
 
     /// Whether a metadata column of this name, or a range of such columns, stays.
     pub(super) fn keeps(&self, column: &str) -> bool {
-        !self.left_out.contains(column)
+        let first = column.split_once("..").map_or(column, |(first, _)| first);
+        let left_out = |name| self.columns.contains(name) || self.attributes.contains(name);
+        !left_out(column) && !left_out(first) && !telling::always(column)
+    }
+
+    /// Whether a text names a metadata column that is left out, and so may tell its values.
+    pub(super) fn names_column(&self, text: &str) -> bool {
+        self.columns.iter().any(|column| mentions(text, column))
     }
 
     /// How many metadata columns do not.
@@ -102,7 +120,7 @@ impl Redactor {
 
     /// A rule without ids; a rule over a column that is left out is not told at all.
     pub(super) fn rule(&self, rule: &str) -> String {
-        if self.left_out.iter().any(|column| rule.contains(column.as_str())) {
+        if self.names_column(rule) || self.attributes.iter().any(|attribute| mentions(rule, attribute)) {
             return "a rule over a column that is left out".to_owned();
         }
         self.text(rule)
@@ -117,7 +135,7 @@ impl Redactor {
         if let Some((secret, instead)) = long {
             return Some((secret.len(), instead));
         }
-        let announced = before.split_whitespace().next_back().is_some_and(|word| {
+        let announced = before.split_whitespace().rfind(|word| *word != "=").is_some_and(|word| {
             self.announcing.contains(word.trim_matches(|character: char| !character.is_alphanumeric()))
         });
         let word = &rest[..rest.find(|character: char| !character.is_alphanumeric()).unwrap_or(rest.len())];
@@ -163,10 +181,28 @@ fn ends_in_word(text: &str) -> bool {
     text.chars().next_back().is_some_and(char::is_alphanumeric)
 }
 
+/// A text or a whole number, by which something may be called.
+fn named(value: &MetadataValue) -> Option<String> {
+    matches!(value, MetadataValue::Text(_) | MetadataValue::Int(_)).then(|| value.to_string())
+}
+
+/// Whether a name, or the beginning of a long one, stands in a text as a word.
+fn mentions(text: &str, name: &str) -> bool {
+    let plain = |text: &str| text.replace(char::is_control, " ");
+    let (text, name) = (plain(text), plain(name));
+    let cut = name.char_indices().nth(KNOWN_BY).map(|(end, _)| &name[..end]);
+    let wanted = cut.unwrap_or(&name);
+    let in_word = |next: Option<char>| next.is_some_and(|next| next.is_alphanumeric() || next == '_');
+    let whole = |start: usize| {
+        !in_word(text[..start].chars().next_back())
+            && (cut.is_some() || !in_word(text[start + wanted.len()..].chars().next()))
+    };
+    !wanted.trim().is_empty() && text.match_indices(wanted).any(|(start, _)| whole(start))
+}
+
 /// Whether a metadata column says nothing about who or which file a sample is.
 fn stays(table: &SampleTable, column: usize) -> bool {
-    let lower = table.metadata[column].to_lowercase();
-    if lower.split(|character: char| !character.is_alphanumeric()).any(|part| TELLING.contains(&part)) {
+    if telling::tells(table, column) {
         return false;
     }
     let mut distinct = HashSet::new();
@@ -223,6 +259,23 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(redactor.text(text), expected);
         }
+    }
+
+    #[test]
+    fn whole_numbers_are_ids_only_where_that_is_said() {
+        let mut table = SampleTable::new(["a", "b"]);
+        table.rows.extend([5216_i64, 120].map(|id| SampleRow::new(id, DataState::Test, vec![0.5, 0.5])));
+        let redactor = Redactor::new(&table);
+        assert_eq!(redactor.text("120 of 5216, of them sample 5216"), "120 of 5216, of them sample 0");
+        assert_eq!(redactor.text("id = 5216"), "id = sample 0");
+    }
+
+    #[test]
+    fn columns_are_named_by_whole_words() {
+        assert!(mentions("Samples with patient_id = P7", "patient_id") && mentions("by id", "id"));
+        assert!(!mentions("the width", "id") && !mentions("patient_id", "patient") && !mentions("a b", ""));
+        let long = "x".repeat(10_000);
+        assert!(mentions(&format!("by {}…", &long[..40]), &long) && !mentions("by xxx", &long));
     }
 
     #[test]

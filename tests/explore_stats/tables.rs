@@ -5,32 +5,32 @@ use leap_binder::evaluate::{SampleRow, SampleTable};
 use leap_binder::explore::Matrix;
 use leap_binder::rng::SplitMix64;
 
-pub const CLASSES: [&str; 3] = ["NORMAL", "bacteria", "virus"];
+pub(crate) const CLASSES: [&str; 3] = ["NORMAL", "bacteria", "virus"];
 
 /// Numbers from the crate's generator.
-pub struct Draw(pub SplitMix64);
+pub(crate) struct Draw(pub(crate) SplitMix64);
 
 impl Draw {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(SplitMix64::named(seed, "tables"))
     }
 
     /// Even in (0, 1).
-    pub fn even(&mut self) -> f64 {
+    pub(crate) fn even(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64 + f64::MIN_POSITIVE
     }
 
     /// Standard normal (Box and Muller).
-    pub fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (-2.0 * self.even().ln()).sqrt() * (std::f64::consts::TAU * self.even()).cos()
     }
 
-    pub fn chance(&mut self, share: f64) -> bool {
+    pub(crate) fn chance(&mut self, share: f64) -> bool {
         self.even() < share
     }
 }
 
-pub fn row(id: usize, state: DataState, label: usize, prediction: usize, loss: f64) -> SampleRow {
+pub(crate) fn row(id: usize, state: DataState, label: usize, prediction: usize, loss: f64) -> SampleRow {
     let probabilities = (0..CLASSES.len()).map(|class| if class == prediction { 0.8 } else { 0.1 }).collect();
     let mut row = SampleRow::new(format!("s{id}"), state, probabilities);
     row.label = Some(label);
@@ -38,20 +38,20 @@ pub fn row(id: usize, state: DataState, label: usize, prediction: usize, loss: f
     row
 }
 
-pub fn table(metadata: &[&str]) -> SampleTable {
+pub(crate) fn table(metadata: &[&str]) -> SampleTable {
     let mut table = SampleTable::new(CLASSES);
     table.losses = vec!["cross_entropy".to_owned()];
     table.metadata = metadata.iter().map(|&name| name.to_owned()).collect();
     table
 }
 
-pub fn scores(rows: usize, columns: usize, mut score: impl FnMut(usize, usize) -> f64) -> Matrix {
+pub(crate) fn scores(rows: usize, columns: usize, mut score: impl FnMut(usize, usize) -> f64) -> Matrix {
     let values = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
     Matrix::new(rows, columns, values.map(|(row, column)| score(row, column) as f32).collect()).unwrap()
 }
 
 /// Labels, predictions, losses, subsets, 30 metadata columns, clusters and latents that know nothing of each other.
-pub fn noise(seed: u64, rows: usize) -> (SampleTable, Vec<Option<usize>>, Matrix) {
+pub(crate) fn noise(seed: u64, rows: usize) -> (SampleTable, Vec<Option<usize>>, Matrix) {
     let mut draw = Draw::new(seed);
     let names: Vec<String> = (0..30).map(|column| format!("column{column}")).collect();
     let mut table = table(&names.iter().map(String::as_str).collect::<Vec<_>>());
@@ -81,7 +81,7 @@ pub fn noise(seed: u64, rows: usize) -> (SampleTable, Vec<Option<usize>>, Matrix
 
 /// 8 % dark images, most of them bacteria taken for viruses, with high losses; a second column goes with darkness loosely, and
 /// twelve say nothing. The rows of the dark ones come second.
-pub fn dark(seed: u64, rows: usize) -> (SampleTable, Vec<usize>) {
+pub(crate) fn dark(seed: u64, rows: usize) -> (SampleTable, Vec<usize>) {
     let mut draw = Draw::new(seed);
     let mut names = vec!["image_mean".to_owned(), "number_of_black_pixels".to_owned(), "gt_name".to_owned()];
     names.extend((0..12).map(|column| format!("other{column}")));
@@ -111,7 +111,7 @@ pub fn dark(seed: u64, rows: usize) -> (SampleTable, Vec<usize>) {
 
 /// Two groups of pneumonia X-rays as in the story, with histograms of 256 bins: the first is brighter and spreads wider, with
 /// more of bin 223, the second has more of bin 199.
-pub fn story(seed: u64, group: usize) -> (SampleTable, Vec<usize>, Vec<usize>) {
+pub(crate) fn story(seed: u64, group: usize) -> (SampleTable, Vec<usize>, Vec<usize>) {
     let mut draw = Draw::new(seed);
     let mut names: Vec<String> = (0..256).map(|bin| format!("pixels_count_{bin}")).collect();
     names.extend(["image_mean", "image_std", "gt_label", "gt_name"].map(str::to_owned));
@@ -142,7 +142,7 @@ pub fn story(seed: u64, group: usize) -> (SampleTable, Vec<usize>, Vec<usize>) {
 }
 
 /// The table in another order, and where each of its rows was.
-pub fn shuffled(table: &SampleTable, seed: u64) -> (SampleTable, Vec<usize>) {
+pub(crate) fn shuffled(table: &SampleTable, seed: u64) -> (SampleTable, Vec<usize>) {
     let mut places: Vec<usize> = (0..table.rows.len()).collect();
     SplitMix64::new(seed).shuffle(&mut places);
     let mut other = table.clone();

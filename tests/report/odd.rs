@@ -6,7 +6,7 @@ use leap_binder::evaluate::{SampleRow, SampleTable};
 use leap_binder::explain::HeatMap;
 use leap_binder::explore::{Evidence, Insight, InsightKind};
 use leap_binder::imaging::Image;
-use leap_binder::report::{DISCLAIMER, Picture, Report};
+use leap_binder::report::{ClusterFacts, DISCLAIMER, Picture, Report};
 
 use crate::common::{insights, json, points, table};
 
@@ -73,7 +73,17 @@ fn long_names_are_cut_everywhere() {
     table.rows[0].id = long.as_str().into();
     table.rows[0].attributes[0] = long.clone();
     table.rows[0].metadata[1] = long.as_str().into();
-    let html = Report::new(long.clone(), &table).map(&points(3), long.clone()).facts([(&long, &long)]).html().unwrap();
+    let features = vec![(long.clone(), long.clone())];
+    let facts = ClusterFacts { features, ..ClusterFacts::default() };
+    let map = HeatMap::new(long.clone(), long.clone(), 1, 1, vec![1.0], false).unwrap();
+    let image = Image::grey(2, 2, vec![9; 4]).unwrap();
+    let html = Report::new(long.clone(), &table)
+        .map(&points(3), long.clone())
+        .clusters(&[Some(0); 3], [facts])
+        .pictures([Picture { row: 0, image, heat_maps: vec![(map, None)] }])
+        .facts([(&long, &long)])
+        .html()
+        .unwrap();
     assert!(!html.contains(&"x".repeat(1201)));
 }
 

@@ -22,7 +22,12 @@ fn whole() -> String {
     let scores = ClassificationReport::new(&predictions, &Bootstrap::default()).unwrap();
     let map = HeatMap::new("grad_cam", "virus", 2, 2, vec![0.0, 1.0, 2.0, 3.0], false).unwrap();
     let image = Image::grey(400, 200, vec![90; 80_000]).unwrap();
-    let facts = ClusterFacts { cluster: 1, purity: Some(0.75), features: "bright".into(), ..ClusterFacts::default() };
+    let facts = ClusterFacts {
+        cluster: 1,
+        purity: Some(0.75),
+        features: vec![("image_mean".into(), "bright".into())],
+        ..ClusterFacts::default()
+    };
     Report::new("A title", &table)
         .map(&points, "t-SNE, trustworthiness 0.97")
         .clusters(&clusters, [facts])
@@ -62,6 +67,8 @@ fn everything_given_is_shown_without_a_script() {
         "Worst samples",
         "grad_cam: virus",
         "by cluster",
+        "bright",
+        "<th scope=\"col\">purity</th>",
         "input image",
         "border",
         "Barnes-Hut",
@@ -69,6 +76,34 @@ fn everything_given_is_shown_without_a_script() {
     ] {
         assert!(plain.contains(text), "{text:?} is missing");
     }
+}
+
+#[test]
+fn columns_of_clusters_of_which_nothing_is_known_are_not_shown() {
+    let html = whole();
+    assert!(!html.contains("<th scope=\"col\">silhouette</th>") && !html.contains("<th scope=\"col\">stability</th>"));
+}
+
+#[test]
+fn metrics_below_zero_have_a_bar_from_minus_one() {
+    // One of four right in either class: MCC and kappa are -0.5.
+    let truth = vec![0, 0, 0, 0, 1, 1, 1, 1];
+    let predicted = [0, 1, 1, 1, 1, 0, 0, 0];
+    let probabilities = predicted.iter().flat_map(|&class| if class == 0 { [0.9, 0.1] } else { [0.1, 0.9] });
+    let predictions = Predictions::new(["normal", "virus"], truth, probabilities).unwrap();
+    let scores = ClassificationReport::new(&predictions, &Bootstrap::default()).unwrap();
+    let table = table(8, 0);
+    let html = Report::new("", &table).metrics(DataState::Test, &scores).html().unwrap();
+    let row = |name: &str| {
+        let (_, rest) = html.split_once(&format!("<th scope=\"row\">{name}</th>")).unwrap();
+        rest.split_once("</tr>").unwrap().0.to_owned()
+    };
+    for name in ["MCC", "Cohen’s kappa"] {
+        let row = row(name);
+        assert!(row.contains("-0.500") && row.contains("M0 4H100M50 0V8\"") && row.contains("d=\"M25 0V8\""), "{row}");
+    }
+    assert!(row("accuracy").contains("M0 4H100\"") && row("accuracy").contains("d=\"M25 0V8\""));
+    assert!(!row("log loss").contains("<svg"));
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use leap_binder::report::{ClusterFacts, Report, Shortcut};
+use leap_binder::contract::DataState;
+use leap_binder::metrics::{Bootstrap, ClassificationReport, Predictions};
+use leap_binder::report::{CheckRow, CheckSummary, ClusterFacts, Report, Shortcut};
 
 use crate::common::{insights, points, table};
 
@@ -7,16 +9,22 @@ fn csv_and_json_hold_the_same() {
     let table = table(12, 0);
     let (points, insights) = (points(12), insights(&table));
     let clusters: Vec<Option<usize>> = (0..12).map(|row| (row > 0).then_some(row % 2)).collect();
+    let probabilities = [0.8, 0.2, 0.3, 0.7, 0.4, 0.6, 0.9, 0.1];
+    let predictions = Predictions::new(["normal", "virus"], vec![0, 1, 0, 1], probabilities).unwrap();
+    let scores = ClassificationReport::new(&predictions, &Bootstrap::default()).unwrap();
+    let row = CheckRow { name: "input".into(), status: "passed".into(), detail: "(1)".into(), ..CheckRow::default() };
     let folder = tempfile::tempdir().unwrap();
     let paths = Report::new("Tables", &table)
         .map(&points, "")
         .clusters(&clusters, [ClusterFacts { cluster: 0, stability: Some(0.5), ..ClusterFacts::default() }])
         .insights(&insights)
         .shortcuts([Shortcut { column: "border, left".into(), score: 0.75, chance: 0.5, ..Shortcut::default() }])
+        .metrics(DataState::Test, &scores)
+        .check(CheckSummary { rows: vec![row], ..CheckSummary::default() })
         .write_tables(folder.path().join("new"))
         .unwrap();
     assert!(paths.iter().all(|path| path.exists()));
-    for name in ["map", "clusters", "shortcuts"] {
+    for name in ["map", "clusters", "shortcuts", "metrics", "confusion", "check"] {
         let path = |extension: &str| folder.path().join("new").join(format!("{name}.{extension}"));
         let records: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(path("json")).unwrap()).unwrap();
         let mut reader = csv::Reader::from_path(path("csv")).unwrap();
@@ -44,6 +52,17 @@ fn csv_and_json_hold_the_same() {
     assert!(read("insights.csv").lines().nth(1).unwrap().starts_with("low_performance,0.8,A group with high loss,"));
     assert!(read("differences.csv").lines().nth(1).unwrap().starts_with("0,pixels_count_3..9,,12.5,3.25,"));
     assert!(read("map.csv").starts_with("id,subset,x,y,cluster\npatient00000_scan,training,"));
+    assert!(
+        read("insights.csv").lines().nth(1).unwrap().ends_with("patient00000_scan;patient00001_scan;patient00002_scan")
+    );
+    assert_eq!(
+        read("confusion.csv"),
+        "subset,true,predicted,count\ntest,normal,normal,1\ntest,normal,virus,1\ntest,virus,normal,1\ntest,virus,virus,1\n"
+    );
+    let metrics = read("metrics.csv");
+    assert_eq!(metrics.lines().count(), 1 + 10 + 2 * 5);
+    assert!(metrics.contains("\ntest,,accuracy,0.5,") && metrics.contains("\ntest,virus,recall,0.5,"));
+    assert_eq!(read("check.csv"), "check,subset,status,detail\ninput,,passed,(1)\n");
     assert_eq!(read("samples.csv").lines().count(), 13);
 }
 

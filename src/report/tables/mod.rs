@@ -1,5 +1,6 @@
 //! The tables beside the page: one description of each, three formats.
 
+mod scores;
 mod sheet;
 mod sheets;
 #[cfg(feature = "parquet")]

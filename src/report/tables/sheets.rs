@@ -2,6 +2,7 @@
 
 use super::super::cluster::ClusterLine;
 use super::super::prepared::Prepared;
+use super::scores;
 use super::sheet::{Cells, Sheet};
 use crate::explore::{Difference, Insight};
 
@@ -19,22 +20,27 @@ pub(super) fn all(report: &Prepared) -> Vec<Sheet> {
     if !report.shortcuts.is_empty() {
         sheets.push(shortcuts(report));
     }
+    if !report.metrics.is_empty() {
+        sheets.push(scores::metrics(report));
+        sheets.push(scores::confusion(report));
+    }
+    sheets.extend(scores::check(report));
     sheets
 }
 
-fn texts<T>(of: &[T], text: impl Fn(&T) -> String) -> Cells {
+pub(super) fn texts<T>(of: &[T], text: impl Fn(&T) -> String) -> Cells {
     Cells::Text(of.iter().map(|one| Some(text(one))).collect())
 }
 
-fn numbers<T>(of: &[T], number: impl Fn(&T) -> Option<f64>) -> Cells {
+pub(super) fn numbers<T>(of: &[T], number: impl Fn(&T) -> Option<f64>) -> Cells {
     Cells::Number(of.iter().map(|one| number(one).filter(|number| number.is_finite())).collect())
 }
 
-fn wholes<T>(of: &[T], whole: impl Fn(&T) -> Option<usize>) -> Cells {
+pub(super) fn wholes<T>(of: &[T], whole: impl Fn(&T) -> Option<usize>) -> Cells {
     Cells::Whole(of.iter().map(|one| whole(one).map(|whole| whole as i64)).collect())
 }
 
-fn sheet(name: &'static str, columns: Vec<(&str, Cells)>) -> Sheet {
+pub(super) fn sheet(name: &'static str, columns: Vec<(&str, Cells)>) -> Sheet {
     Sheet { name, columns: columns.into_iter().map(|(name, cells)| (name.to_owned(), cells)).collect() }
 }
 
@@ -58,7 +64,7 @@ fn insights(report: &Prepared) -> Sheet {
     let gap = |pick: fn(&crate::explore::Gap) -> f64| numbers(all, move |insight| insight.gap.as_ref().map(pick));
     let names = |insight: &Insight| {
         let ids = insight.samples.iter().filter_map(|&row| report.table.rows.get(row)).map(|row| row.id.to_string());
-        ids.collect::<Vec<_>>().join(" ")
+        ids.collect::<Vec<_>>().join(";")
     };
     sheet(
         "insights",
@@ -117,7 +123,7 @@ fn clusters(report: &Prepared) -> Sheet {
             ("purity", numbers(&all, |line| line.facts.purity)),
             ("silhouette", numbers(&all, |line| line.facts.silhouette)),
             ("stability", numbers(&all, |line| line.facts.stability)),
-            ("features", texts(&all, |line| line.facts.features.clone())),
+            ("features", texts(&all, ClusterLine::features)),
         ],
     )
 }
