@@ -165,7 +165,7 @@ pub struct Faithfulness {
 /// DenseNet201 (4 steps, 1 move) the Grad-CAM map of a network with random weights had on one X-ray an advantage of 0.072, the
 /// network's own 0.025; on another neither passed. The *correlation* alone asks whether the map depends on what was learned; it
 /// needs the random network, and without that no map is [`Verdict::BlindToTheModel`]. It lay between -0.48 and 0.49 there (two
-/// X-rays, two seeds): maps of 7 x 7 smooth values agree by chance more than their number suggests. A low one does not make a
+/// X-rays, three seeds): maps of 7 x 7 smooth values agree by chance more than their number suggests. A low one does not make a
 /// map right. Read the verdicts of many images rather than of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
