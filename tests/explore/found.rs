@@ -92,12 +92,15 @@ fn a_patient_in_two_subsets_is_found() {
 
 #[test]
 fn the_dark_group_is_found() {
-    let insight = the(InsightKind::LowPerformance, "image_mean below");
+    // The mean and the histogram's dark blocks tell the same rows, so either may be the rule.
+    let insight = the(InsightKind::LowPerformance, "High loss with");
+    let rules = ["image_mean below", "pixels_count_32..63 of", "pixels_count_64..95 of"];
+    assert!(rules.iter().any(|rule| insight.title.contains(rule)), "{}", insight.title);
     let [precision, recall] = judged(insight.samples.iter().copied(), &PLANTED.plants.dark);
     println!("dark group: precision {precision:.3}, recall {recall:.3}; {}", insight.sentence);
     assert!(precision >= 0.75 && recall >= 0.95, "{precision} {recall}");
-    assert_eq!(insight.differences[0].column, "image_mean");
-    assert!(insight.differences[0].effect < -0.9);
+    let mean = insight.differences.iter().find(|difference| difference.column == "image_mean").unwrap();
+    assert!(mean.effect < -0.85 && mean.inside < 80.0 && mean.outside > 110.0, "{mean:?}");
     let gap = insight.gap.as_ref().unwrap();
     assert!(gap.metric == "cross_entropy" && gap.low > 0.3, "{gap:?}");
     assert_eq!(PLANTED.found.insights[0].kind, InsightKind::LowPerformance, "nothing is worse than that");
@@ -110,9 +113,11 @@ fn the_odd_group_is_found() {
     println!("odd group: precision {precision:.3}, recall {recall:.3}; {}", insight.sentence);
     assert!(precision >= 0.9 && recall == 1.0, "{precision} {recall}");
     // Their histograms are narrow: more pixels around the middle, and a small deviation.
-    let [middle, deviation] = [0, 1].map(|at| &insight.differences[at]);
-    assert!(middle.columns.iter().any(|name| name == "pixels_count_120") && middle.effect > 0.9, "{middle:?}");
-    assert!(deviation.column == "image_std" && deviation.effect < -0.9, "{deviation:?}");
+    let effect = |column: &str| {
+        let mut named = insight.differences.iter().filter(|one| one.columns.iter().any(|name| name == column));
+        named.next().unwrap().effect
+    };
+    assert!(effect("pixels_count_120") > 0.95 && effect("image_std") < -0.95, "{:?}", insight.differences);
     let in_training = insight.samples.iter().filter(|row| states(|state| state == DataState::Training)(row)).count();
     assert!(insight.sentence.contains(&format!("{in_training} in training")), "{}", insight.sentence);
 }

@@ -8,7 +8,7 @@ use crate::planted::PLANTED;
 /// among it; the marker goes with the class and not with the latent space within a class.
 const EXPLAINED: [(InsightKind, &str, &[&str]); 9] = [
     // Dark pictures have other histograms in every block, and narrower ones, since they lack the bump at 199 or 223.
-    (InsightKind::LowPerformance, "High loss with image_mean below", &["image_mean", "image_std", "pixels_count"]),
+    (InsightKind::LowPerformance, "High loss with", &["image_mean", "image_std", "pixels_count"]),
     // The odd ones lack the bump too, and are normal: no marks.
     (
         InsightKind::OutOfDistribution,
@@ -33,7 +33,7 @@ fn every_insight_has_a_plant_behind_it() {
         println!("{:.3} {}: {} {named:?}", insight.severity, insight.kind, insight.sentence);
         let same = |(kind, title, _): &(InsightKind, &str, &[&str])| {
             insight.kind == *kind
-                && if title.ends_with("below") { insight.title.starts_with(title) } else { insight.title == *title }
+                && if title.ends_with("with") { insight.title.starts_with(title) } else { insight.title == *title }
         };
         let at = open.iter().position(same).unwrap_or_else(|| panic!("unexplained: {}", insight.title));
         let (.., columns) = open.remove(at);
