@@ -80,10 +80,10 @@ fn training_samples_are_the_measure() {
     for row in &mut table.rows {
         row.state = DataState::Training;
     }
-    for place in 400..500 {
+    for (place, latent) in latents.iter_mut().enumerate().skip(400) {
         table.rows[place].state = DataState::Test;
         if place % 2 == 0 {
-            latents[place].iter_mut().for_each(|value| *value = 7.0 + 0.1 * *value);
+            latent.iter_mut().for_each(|value| *value = 7.0 + 0.1 * *value);
         }
     }
     let found =
