@@ -137,7 +137,7 @@ fn categories_differ_by_their_shares() {
     for id in 0..80 {
         let mut row = row(id, DataState::Training, 0, 0, 0.1);
         let sex = if id < 40 { ["F", "F", "F", "M"][id % 4] } else { ["F", "M", "M", "M"][id % 4] };
-        row.metadata = vec![sex.into(), (id < 30 || id >= 70).into()];
+        row.metadata = vec![sex.into(), (!(30..70).contains(&id)).into()];
         table.rows.push(row);
     }
     let (inside, outside): (Vec<usize>, Vec<usize>) = ((0..40).collect(), (40..80).collect());

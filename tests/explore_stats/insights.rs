@@ -60,7 +60,8 @@ fn a_cluster_with_high_loss_is_found() {
     let mut table = table;
     table.rows.iter_mut().for_each(|row| row.metadata.truncate(0));
     table.metadata.clear();
-    let cluster = |row: usize| if planted.contains(&row) { Some(2) } else { Some(row % 2).filter(|_| row % 5 > 0) };
+    let cluster =
+        |row: usize| if planted.contains(&row) { Some(2) } else { Some(row % 2).filter(|_| !row.is_multiple_of(5)) };
     let clusters: Vec<Option<usize>> = (0..400).map(cluster).collect();
     let [low, _] = found(&table, &clusters, None);
     assert_eq!(low.len(), 1);
@@ -87,7 +88,7 @@ fn without_losses_accuracy_speaks() {
 fn subsets(seed: u64, shift: f64) -> (SampleTable, Matrix) {
     let mut draw = Draw::new(seed);
     let mut table = table(&["image_mean", "device", "other"]);
-    let test = |id: usize| id % 3 == 0;
+    let test = |id: usize| id.is_multiple_of(3);
     for id in 0..360 {
         let label = draw.0.below(3);
         let mut row = row(id, if test(id) { DataState::Test } else { DataState::Training }, label, label, 0.2);
