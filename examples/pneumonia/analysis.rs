@@ -59,7 +59,7 @@ pub(crate) fn analyse(
     study.facts.push(("seed".to_owned(), args.seed.to_string()));
     let report = study.report(TITLE).private(args.private);
     let page = report.write(args.out.join("report.html"))?;
-    let tables = report.write_tables(&args.out)?;
+    let tables = report.write_tables(args.out.join("tables"))?;
     let insights = &study.exploration.insights;
     let said = insights.iter().take(TOP).map(|insight| format!("{}: {}", insight.kind, insight.sentence));
     Ok(Analysis { page, tables, total: insights.len(), insights: said.collect() })

@@ -153,8 +153,10 @@ fn model(args: &Args, weights: &Weights, spec: &ImageSpec) -> Result<Arc<dyn Mod
 fn clear(out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).map_err(|source| Error::Io { action: "create", path: out.to_path_buf(), source })?;
     let files = ["check.json", "metrics.json", "latents.safetensors", "report.html"].map(str::to_owned);
-    let tables = ["samples", "map", "insights", "differences", "clusters", "shortcuts"];
-    let tables = tables.iter().flat_map(|table| ["csv", "json", "parquet"].map(|kind| format!("{table}.{kind}")));
+    let tables =
+        ["samples", "map", "insights", "differences", "clusters", "shortcuts", "metrics", "confusion", "check"];
+    let tables =
+        tables.iter().flat_map(|table| ["csv", "json", "parquet"].map(|kind| format!("tables/{table}.{kind}")));
     for path in files.into_iter().chain(tables).map(|name| out.join(name)) {
         match std::fs::remove_file(&path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {

@@ -86,7 +86,7 @@ fn a_patient_in_two_subsets_is_found() {
     let [_, in_test] = &PLANTED.plants.patient;
     assert_eq!(judged(insight.samples.iter().copied(), in_test), [1.0, 1.0]);
     let Evidence::Pairs { pairs, .. } = &insight.evidence else { panic!("{:?}", insight.evidence) };
-    assert!(pairs.iter().all(|pair| pair.by == "patient"));
+    assert!(pairs.iter().all(|pair| pair.by == "attribute"));
     assert!(insight.sentence.contains("share their patient with samples of training"), "{}", insight.sentence);
 }
 
