@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares how fast the grey-level metadata of image files is made: by the crate, by Tensorleap's Python original, and by
-OpenCV and numpy used well. README.md says how."""
+"""Compares how fast the grey-level metadata of image files is made: by the crate, by Tensorleap's Python original, and
+by OpenCV and numpy used well. README.md says how."""
 
 import argparse
 import json
@@ -18,11 +18,16 @@ WAYS = ("reference", "once", "tuned")
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=Path, default=ORIGINALS, help="a folder with JPEG files, default: those of the tests")
+    parser.add_argument(
+        "--images", type=Path, default=ORIGINALS, help="a folder with JPEG files, default: those of the tests"
+    )
     parser.add_argument("--limit", type=int, default=50, help="how many files at most, default 50")
+    parser.add_argument("--worker", help="the crate's worker, built before; default: build it")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each way, default 7")
     parser.add_argument("--budget", type=float, default=15, help="seconds after which a way sits out, default 15")
-    parser.add_argument("--out", default=prepare.WORK / "data_path.json", help="the JSON file, default target/peers/data_path.json")
+    parser.add_argument(
+        "--out", default=prepare.WORK / "data_path.json", help="the JSON file, default target/peers/data_path.json"
+    )
     return parser.parse_args()
 
 
@@ -40,15 +45,20 @@ def differences(ours, theirs):
     """The largest differences over all files: of the mean, of the deviation, and the share of pixels in other bins.
     Decoders may differ by one level, so none is zero."""
     pairs = list(zip(ours, theirs, strict=True))
-    moved = [sum(abs(a - b) for a, b in zip(one["counts"], two["counts"])) / 2 / sum(two["counts"]) for one, two in pairs]
-    return [max(abs(one[key] - two[key]) for one, two in pairs) for key in ("mean", "std")] + [max(moved)]
+    apart = [max(abs(one[key] - two[key]) for one, two in pairs) for key in ("mean", "std")]
+    return [*apart, max(moved(one["counts"], two["counts"]) for one, two in pairs)]
+
+
+def moved(counts, others):
+    """The share of the pixels that are in other bins."""
+    return sum(abs(one - other) for one, other in zip(counts, others, strict=True)) / 2 / sum(others)
 
 
 def main():
     options = arguments()
     prepare.install()
     listing, count = listed(options.images, options.limit)
-    commands = {"leap-binder": [prepare.build(), "data", listing]}
+    commands = {"leap-binder": [options.worker or prepare.build(), "data", listing]}
     commands |= {way: [prepare.PYTHON, prepare.HERE / "data_worker.py", way, listing] for way in WAYS}
     environment, workers = prepare.environment(1, "native"), []
     try:
@@ -71,11 +81,11 @@ def main():
 def of_ways(ways, count):
     """The markdown table, the fastest way first."""
     ours = ways["leap-binder"]["median"]
-    header = ("way", "ms/image", "min", "/ leap-binder", "mean off by", "std off by", "pixels in other bins")
+    header = ("way", "ms/image", "min", "cpu ms", "/ leap-binder", "mean off by", "std off by", "pixels in other bins")
     rows = []
     for name, way in sorted(ways.items(), key=lambda item: item[1]["median"]):
         mean, std, moved = way["differences"]
-        times = [f"{way[key] / count * 1e3:.2f}" for key in ("median", "min")]
+        times = [f"{(way[key] or 0) / count * 1e3:.2f}" for key in ("median", "min", "cpu")]
         rows.append((name, *times, f"{way['median'] / ours:.2f}", f"{mean:.1e}", f"{std:.1e}", f"{moved:.2%}"))
     return table.markdown(header, rows)
 

@@ -6,7 +6,6 @@ from collections import Counter
 
 def densenet201(weights):
     """torchvision's network with the crate's weights, in f32."""
-    import torch
     import torchvision
     from safetensors.torch import load_file
 
@@ -51,7 +50,9 @@ def openvino(files, batch, threads, precision="f32"):
 def _convolutions(compiled):
     """Which kernels the convolutions got, and how often: shows which instructions are in use."""
     infos = [operation.get_rt_info() for operation in compiled.get_runtime_model().get_ordered_ops()]
-    kernels = Counter(info["primitiveType"].astype(str) for info in infos if info["layerType"].astype(str) == "Convolution")
+    kernels = Counter(
+        info["primitiveType"].astype(str) for info in infos if info["layerType"].astype(str) == "Convolution"
+    )
     return ", ".join(f"{count} {kernel}" for kernel, count in kernels.most_common())
 
 

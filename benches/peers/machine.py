@@ -7,7 +7,20 @@ from pathlib import Path
 
 import prepare
 
-TELLING = ("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512vl", "avx512_bf16", "amx_bf16", "asimd", "bf16")
+TELLING = (
+    "avx",
+    "avx2",
+    "fma",
+    "f16c",
+    "avx_vnni",
+    "avx512f",
+    "avx512bw",
+    "avx512vl",
+    "avx512_bf16",
+    "amx_bf16",
+    "asimd",
+    "bf16",
+)
 
 
 def describe():

@@ -19,18 +19,25 @@ STARTS = 3
 UNLIMITED = ("onnxruntime", "plain")
 
 
+def numbers(text):
+    return [int(number) for number in text.split(",")]
+
+
 def arguments():
-    numbers = lambda text: [int(number) for number in text.split(",")]
-    names = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=numbers, default=[1, 2], help="numbers of threads, default 1,2")
     parser.add_argument("--batches", type=numbers, default=[1, 8, 32], help="batch sizes, default 1,8,32")
     parser.add_argument("--precision", choices=["f32", "bf16", "all"], default="all", help="which engines, default all")
-    parser.add_argument("--engines", type=names, help=f"only these of {','.join(F32 + BF16)}")
-    parser.add_argument("--isa", choices=["native", "avx2"], default="native", help="avx2 switches AVX-512 off where that is possible")
+    parser.add_argument("--engines", type=lambda names: names.split(","), help=f"only these of {','.join(F32 + BF16)}")
+    parser.add_argument(
+        "--isa", choices=["native", "avx2"], default="native", help="avx2 switches AVX-512 off where that is possible"
+    )
+    parser.add_argument("--worker", help="the crate's worker, built before; default: build it")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each engine, default 7")
     parser.add_argument("--budget", type=float, default=15, help="seconds after which an engine sits out, default 15")
-    parser.add_argument("--out", default=prepare.WORK / "results.json", help="the JSON file, default target/peers/results.json")
+    parser.add_argument(
+        "--out", default=prepare.WORK / "results.json", help="the JSON file, default target/peers/results.json"
+    )
     chosen = parser.parse_args()
     if unknown := set(chosen.engines or []) - {*F32, *BF16}:
         parser.error(f"unknown engines: {', '.join(sorted(unknown))}")
@@ -66,7 +73,8 @@ def compare(engines, built, batch, threads, options):
             words = command(engine, built, batch, threads, options.isa)
             log = prepare.WORK / "logs" / f"{engine}.log"
             try:
-                starts[engine] = [started(engine, words, environment, log) for _ in range(STARTS - 1 if engine in OURS else 0)]
+                again = STARTS - 1 if engine in OURS and batch == 1 else 0
+                starts[engine] = [started(engine, words, environment, log) for _ in range(again)]
                 workers.append(Worker(engine, words, environment, log))
             except Failed as failure:
                 failures[engine] = str(failure)
@@ -96,7 +104,7 @@ def main():
     options = arguments()
     prepare.install()
     prepare.export()
-    built = prepare.build()
+    built = options.worker or prepare.build()
     here = machine.describe()
     engines, left_out = choose(options, here["flags"])
     print(machine.heading(here), f"\nisa: {options.isa}, rounds: {options.rounds}\n", sep="\n")
@@ -104,7 +112,9 @@ def main():
     for threads in options.threads:
         for batch in options.batches:
             measured, failures = compare(engines, built, batch, threads, options)
-            settings.append({"threads": threads, "batch": batch, "engines": measured, "failures": {**left_out, **failures}})
+            settings.append(
+                {"threads": threads, "batch": batch, "engines": measured, "failures": {**left_out, **failures}}
+            )
             print(table.of_setting(settings[-1]), flush=True)
     print(table.overview(settings))
     whole = {"machine": here, "isa": options.isa, "rounds": options.rounds, "settings": settings}

@@ -30,7 +30,18 @@ def of_setting(setting):
         )
         for name, one in sorted(engines.items(), key=lambda item: item[1]["median"])
     ]
-    header = ("engine", "ms/image", "min", "/ best peer", "x plain", "cpu ms", "cores", "peak MiB", "start s", "logits off by")
+    header = (
+        "engine",
+        "ms/image",
+        "min",
+        "/ best peer",
+        "x plain",
+        "cpu ms",
+        "cores",
+        "peak MiB",
+        "start s",
+        "logits off by",
+    )
     lines = [f"### batch {batch}, threads {setting['threads']}", "", markdown(header, rows), ""]
     ratios = [f"{label}: {ratio}" for label, ratio in compared(engines)]
     lines += ["; ".join(ratios), ""] if ratios else []
