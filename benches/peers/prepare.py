@@ -24,7 +24,7 @@ def install():
     if not _changed("installed", requirements):
         return
     print("installing the peers (PyTorch is large)", file=sys.stderr)
-    venv.EnvBuilder(with_pip=True, clear=True).create(WORK / "venv")
+    venv.EnvBuilder(with_pip=True, clear=True, symlinks=True).create(WORK / "venv")
     subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
     _remember("installed", requirements)
 
@@ -45,8 +45,8 @@ def build():
     command = ["cargo", "bench", "--bench", "peer", "--no-run", "--message-format=json-render-diagnostics"]
     output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     messages = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    built = [message for message in messages if message.get("target", {}).get("name") == "peer"]
-    return Path(built[-1]["executable"])
+    artifacts = [message for message in messages if message["reason"] == "compiler-artifact"]
+    return next(Path(artifact["executable"]) for artifact in artifacts if artifact["target"]["name"] == "peer")
 
 
 def environment(threads, isa):
