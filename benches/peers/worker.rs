@@ -5,12 +5,13 @@ use std::error::Error;
 use std::hint::black_box;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use clap::{Parser, Subcommand, ValueEnum};
 use leap_binder::imaging::{self, GreyMode, GreyStatistics, Resampling};
-use leap_binder::model::{Classifier, Model, Weights};
+use leap_binder::model::{self, Classifier, FusedDenseNet, Model, Precision, Weights};
 use rayon::ThreadPoolBuilder;
 use serde_json::{Value, json};
 
@@ -67,10 +68,19 @@ enum Level {
 
 /// The network on the engine to measure. Plain candle chooses its instructions itself, whatever `level` says.
 fn classifier(weights: &Weights, engine: Engine, level: Level) -> Result<Classifier> {
-    match engine {
-        Engine::Plain => Ok(Classifier::new(weights, &Device::Cpu)?),
-        Engine::Fused | Engine::FusedBf16 => Err(format!("engine {engine:?} ({level:?}) is not in this build").into()),
-    }
+    let precision = match engine {
+        Engine::Plain => {
+            return Ok(Classifier::with_engine(weights, &Device::Cpu, DType::F32, model::Engine::Plain)?);
+        }
+        Engine::Fused => Precision::F32,
+        Engine::FusedBf16 => Precision::Bf16,
+    };
+    let level = match level {
+        Level::Native => model::Level::best(),
+        Level::Avx2 => model::Level::Avx2,
+    };
+    let network = FusedDenseNet::for_level(weights, precision, level)?;
+    Ok(Classifier::around(Arc::new(network), weights.card())?)
 }
 
 /// What can be timed, and what it computes.
