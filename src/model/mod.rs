@@ -16,6 +16,7 @@ mod densenet;
 mod device;
 #[cfg(feature = "download")]
 pub mod download;
+mod fused;
 mod lanes;
 mod leap;
 mod network;
@@ -38,6 +39,8 @@ pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
 pub use device::{device, dtype};
+#[cfg(feature = "cudnn")]
+pub use fused::cuda::{CudaDenseNet, CudaOptions};
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::{Card, Weights, learned, save};
@@ -46,6 +49,8 @@ pub use yolo::{StrongestBox, YoloDetector, YoloSize};
 pub use zoo::Zoo;
 
 use crate::imaging::ImageSpec;
+#[cfg(feature = "cuda")]
+pub use crate::nn::cuda::PinnedUploads;
 use crate::{Error, Result};
 
 /// A network with its classes and its way of preparing images.
