@@ -24,9 +24,8 @@ fn network(name: &str, dtype: DType, device: &Device) -> Box<dyn Network> {
     if name == "plain" {
         return Box::new(DenseNet::new(&config, CLASSES, vb).unwrap());
     }
-    let mut options = CudaOptions::default();
-    options.tf32 = name == "tf32";
-    Box::new(CudaDenseNet::new(&config, CLASSES, vb, options).unwrap())
+    let options = CudaOptions { tf32: name == "tf32", ..CudaOptions::default() };
+    Box::new(CudaDenseNet::from_tensors(&config, CLASSES, vb, options).unwrap())
 }
 
 fn values(n: usize) -> Vec<f32> {

@@ -86,18 +86,28 @@ impl Architecture {
         let boxed = |staged: TensorResult<Staged>| {
             Ok(Box::new(staged.map_err(Error::tensor(self.name()))?) as Box<dyn Network>)
         };
-        let densenet = match self {
-            Self::DenseNet121 => DenseNetConfig::densenet121(),
-            Self::DenseNet161 => DenseNetConfig::densenet161(),
-            Self::DenseNet169 => DenseNetConfig::densenet169(),
-            Self::DenseNet201 => DenseNetConfig::densenet201(),
-            Self::SmallCnn => return boxed(small_cnn::new(channels, classes, vb)),
-            Self::YoloClassifier(size) => return boxed(yolo::classifier(size, channels, classes, vb)),
-            Self::YoloDetector(size) => return Ok(Box::new(YoloDetector::new(size, channels, classes, vb)?)),
+        match self {
+            Self::DenseNet121 | Self::DenseNet161 | Self::DenseNet169 | Self::DenseNet201 => {
+                let config = self.densenet().unwrap_or_else(DenseNetConfig::densenet121);
+                Ok(Box::new(DenseNet::new(&DenseNetConfig { channels, ..config }, classes, vb)?))
+            }
+            Self::SmallCnn => boxed(small_cnn::new(channels, classes, vb)),
+            Self::YoloClassifier(size) => boxed(yolo::classifier(size, channels, classes, vb)),
+            Self::YoloDetector(size) => Ok(Box::new(YoloDetector::new(size, channels, classes, vb)?)),
             #[cfg(feature = "zoo")]
-            Self::Zoo(zoo) => return boxed(zoo.build(channels, classes, vb)),
-        };
-        Ok(Box::new(DenseNet::new(&DenseNetConfig { channels, ..densenet }, classes, vb)?))
+            Self::Zoo(zoo) => boxed(zoo.build(channels, classes, vb)),
+        }
+    }
+
+    /// What a DenseNet of this name is built from, for three channels.
+    pub(super) fn densenet(self) -> Option<DenseNetConfig> {
+        match self {
+            Self::DenseNet121 => Some(DenseNetConfig::densenet121()),
+            Self::DenseNet161 => Some(DenseNetConfig::densenet161()),
+            Self::DenseNet169 => Some(DenseNetConfig::densenet169()),
+            Self::DenseNet201 => Some(DenseNetConfig::densenet201()),
+            _ => None,
+        }
     }
 
     /// What the names of the classification head's tensors begin with: the tensors that another number of classes needs

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::lanes::Lanes;
-use super::{Card, Mode, Model, Network, Output, Weights};
+use super::{Card, Engine, Mode, Model, Network, Output, Weights};
 use crate::imaging::{self, Image, ImageSpec, Resampling};
 use crate::metrics::arg_max;
 use crate::{Error, Result};
@@ -61,13 +61,23 @@ impl Classifier {
         Self::with_dtype(weights, device, DType::F32)
     }
 
-    /// Puts the network of `weights` on `device`, where it computes in `dtype`: f32, f16, or, on GPUs, bf16.
+    /// Puts the network of `weights` on `device`, where it computes in `dtype`: f32, f16, or bf16, which on the CPU only the
+    /// DenseNets have (see [`Engine::Fused`]).
     ///
     /// # Errors
     ///
-    /// As [`Weights::network`]; [`Error::Device`] if no thread can be started.
+    /// As [`Classifier::with_engine`].
     pub fn with_dtype(weights: &Weights, device: &Device, dtype: DType) -> Result<Self> {
-        Self::around(weights.network(device, dtype)?.into(), weights.card())
+        Self::with_engine(weights, device, dtype, Engine::default())
+    }
+
+    /// The same with an engine of the caller's choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::network`]; [`Error::Device`] if no thread can be started.
+    pub fn with_engine(weights: &Weights, device: &Device, dtype: DType, engine: Engine) -> Result<Self> {
+        Self::around(engine.network(weights, device, dtype)?.into(), weights.card())
     }
 
     /// A classifier around a network that is already built, of the architecture and for the classes and channels that `card`
@@ -88,13 +98,13 @@ impl Classifier {
                 right: format!("the card says {name} with {channels} and {classes}"),
             });
         }
-        let on_cpu = network.device().is_cpu();
+        let side_by_side = network.device().is_cpu() && !network.shares_threads();
         Ok(Self {
             network,
             classes: card.classes.clone(),
             input: card.input.clone(),
             parameters: card.architecture.parameters(channels, classes)?,
-            lanes: if on_cpu { Some(Arc::new(Lanes::new()?)) } else { None },
+            lanes: if side_by_side { Some(Arc::new(Lanes::new()?)) } else { None },
         })
     }
 
@@ -200,7 +210,7 @@ impl Model for Classifier {
         self.network.split_points()
     }
 
-    /// On the CPU the images of a batch are scored side by side, one a thread.
+    /// On the CPU the images of a batch are scored side by side.
     fn forward(&self, xs: &Tensor) -> Result<Output> {
         let n = self.input.check_batch("Model::forward", xs)?;
         let Some(lanes) = self.lanes.as_ref().filter(|_| n > 1) else {

@@ -41,6 +41,7 @@ pub use densenet::{DenseNet, DenseNetConfig};
 pub use device::{device, dtype};
 #[cfg(feature = "cudnn")]
 pub use fused::cuda::{CudaDenseNet, CudaOptions};
+pub use fused::{Engine, FusedDenseNet};
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
 pub use weights::{Card, Weights, learned, save};
@@ -51,6 +52,7 @@ pub use zoo::Zoo;
 use crate::imaging::ImageSpec;
 #[cfg(feature = "cuda")]
 pub use crate::nn::cuda::PinnedUploads;
+pub use crate::nn::fused::{Level, Precision};
 use crate::{Error, Result};
 
 /// A network with its classes and its way of preparing images.

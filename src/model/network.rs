@@ -64,6 +64,11 @@ pub trait Network: Debug + Send + Sync {
     /// The stages' names in the order of the data: the points where [`Network::forward_to`] can stop. Never empty.
     fn split_points(&self) -> &[String];
 
+    /// Whether a batch runs on all threads without the caller's help. Default: no.
+    fn shares_threads(&self) -> bool {
+        false
+    }
+
     /// Runs the stages `stages` (places in [`Network::split_points`]) on what the stage before them gave, or on the input.
     ///
     /// # Errors

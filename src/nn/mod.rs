@@ -14,6 +14,7 @@ pub(crate) mod cuda;
 #[cfg(feature = "zoo")]
 mod depthwise;
 mod dropout;
+pub(crate) mod fused;
 mod max_pool;
 mod norm;
 mod recompute;
@@ -37,7 +38,7 @@ pub(crate) use relu::relu;
 use candle_core::{CpuStorage, Layout, Result};
 
 /// The values of a contiguous f32 tensor.
-fn values<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<&'a [f32]> {
+pub(crate) fn values<'a>(storage: &'a CpuStorage, layout: &Layout, op: &'static str) -> Result<&'a [f32]> {
     let Some((start, end)) = layout.contiguous_offsets() else {
         candle_core::bail!("{op}: expected a contiguous tensor, found strides {:?}", layout.stride())
     };

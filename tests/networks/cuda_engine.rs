@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use leap_binder::Error;
-use leap_binder::model::{CudaDenseNet, CudaOptions, DenseNet, DenseNetConfig, Mode, Network, PinnedUploads};
+use leap_binder::model::{
+    Architecture, Card, CudaDenseNet, CudaOptions, DenseNet, DenseNetConfig, Mode, Network, PinnedUploads, Weights,
+};
 
 use super::cuda::{far, gpu};
 use super::formula::{batch, draws, var_builder, var_builder_on};
@@ -19,7 +21,7 @@ fn plain(config: &DenseNetConfig) -> DenseNet {
 }
 
 fn engine(config: &DenseNetConfig, dtype: DType, device: &Device) -> CudaDenseNet {
-    CudaDenseNet::new(config, CLASSES, var_builder_on(dtype, device), CudaOptions::default()).unwrap()
+    CudaDenseNet::from_tensors(config, CLASSES, var_builder_on(dtype, device), CudaOptions::default()).unwrap()
 }
 
 fn on_host(xs: &Tensor) -> Vec<f32> {
@@ -111,7 +113,7 @@ fn threads_do_not_mix() {
 
 #[test]
 fn what_the_engine_does_not_do_is_refused() {
-    let on_cpu = CudaDenseNet::new(&tiny(), CLASSES, var_builder(DType::F32), CudaOptions::default());
+    let on_cpu = CudaDenseNet::from_tensors(&tiny(), CLASSES, var_builder(DType::F32), CudaOptions::default());
     assert!(matches!(on_cpu, Err(Error::Device { .. })), "{on_cpu:?}");
     assert!(matches!(PinnedUploads::new(&Device::Cpu, 1), Err(Error::Device { .. })));
     let Some(gpu) = gpu() else { return };
@@ -122,6 +124,22 @@ fn what_the_engine_does_not_do_is_refused() {
     assert!(matches!(network.forward_t(&variable, Mode::Eval), Err(Error::Argument { .. })));
     assert!(network.forward_t(&batch(1, 3, 32, 32), Mode::Eval).is_err());
     assert!(network.forward_from("features.pool0", &xs).is_err());
+}
+
+/// Built from weights, the plain network is there for what needs it.
+#[test]
+fn gradients_come_from_the_plain_network() {
+    let Some(gpu) = gpu() else { return };
+    let card = Card::new(Architecture::DenseNet121, ["a", "b", "c"]);
+    let weights = Weights::random(card, 7).unwrap();
+    let network = CudaDenseNet::new(&weights, &gpu, DType::F32, CudaOptions::default()).unwrap();
+    let split = "features.denseblock4";
+    let features = network.forward_to(split, &batch(1, 3, 64, 64).to_device(&gpu).unwrap()).unwrap();
+    let variable = Var::from_tensor(&features).unwrap();
+    let logits = network.forward_from(split, &variable).unwrap().logits;
+    let gradients = logits.sum_all().unwrap().backward().unwrap();
+    assert!(on_host(gradients.get(&variable).unwrap()).iter().any(|&x| x != 0.0));
+    assert!(far(&logits, &network.forward_from(split, &features).unwrap().logits.to_device(&Device::Cpu).unwrap()) <= 2e-3);
 }
 
 /// Uploads in a row, of different sizes, while earlier ones are still on their way.

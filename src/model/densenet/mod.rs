@@ -67,25 +67,21 @@ impl DenseNet {
             .map_err(Error::tensor("features.conv0"))?;
         let norm0 =
             batch_norm(config.init_features, EPS, features.pp("norm0")).map_err(Error::tensor("features.norm0"))?;
-        let mut split_points = vec!["features.pool0".to_owned()];
         let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
         let mut channels = config.init_features;
         for index in 0..config.block_layers.len() {
             let name = format!("denseblock{}", index + 1);
             let block = Block::new(config, index, channels, features.pp(&name));
             let block = block.map_err(Error::tensor(format!("features.{name}")))?;
-            split_points.push(format!("features.{name}"));
             channels = block.out_channels;
             blocks.push(block);
             if index + 1 < config.block_layers.len() {
                 let name = format!("transition{}", index + 1);
                 let transition = Transition::new(channels, features.pp(&name));
                 transitions.push(transition.map_err(Error::tensor(format!("features.{name}")))?);
-                split_points.push(format!("features.{name}"));
                 channels /= 2;
             }
         }
-        split_points.push("features.norm5".to_owned());
         Ok(Self {
             config: config.clone(),
             conv0,
@@ -95,10 +91,21 @@ impl DenseNet {
             norm5: batch_norm(channels, EPS, features.pp("norm5")).map_err(Error::tensor("features.norm5"))?,
             classifier: linear(channels, classes, vb.pp("classifier")).map_err(Error::tensor("classifier"))?,
             classes,
-            split_points,
+            split_points: Self::split_points_of(config),
             dtype: vb.dtype(),
             device: vb.device().clone(),
         })
+    }
+
+    /// The stages' names: stem, blocks and transitions in turn, the last normalisation.
+    pub(super) fn split_points_of(config: &DenseNetConfig) -> Vec<String> {
+        let blocks = config.block_layers.len();
+        let after_stem = (1..=blocks).flat_map(|block| {
+            let block_name = format!("features.denseblock{block}");
+            let next = if block < blocks { format!("features.transition{block}") } else { "features.norm5".to_owned() };
+            [block_name, next]
+        });
+        std::iter::once("features.pool0".to_owned()).chain(after_stem).collect()
     }
 
     /// What the network was built from.

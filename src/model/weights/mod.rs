@@ -151,9 +151,21 @@ impl Weights {
     /// [`Error::Device`] for a type that the device does not compute in, [`Error::Tensor`] if the device fails.
     pub fn network(&self, device: &Device, dtype: DType) -> Result<Box<dyn Network>> {
         check_dtype(device, dtype)?;
+        self.read(device, dtype, |vb| self.card.architecture.build(self.card.input.channels(), self.card.classes.len(), vb))
+    }
+
+    /// Hands the tensors to `build`, and refuses what it built if a value among them will not do.
+    pub(super) fn read<T>(
+        &self,
+        device: &Device,
+        dtype: DType,
+        build: impl FnOnce(VarBuilder) -> Result<T>,
+    ) -> Result<T> {
         let problems: Problems = Arc::new(Mutex::default());
         let reader = self.source.reader(Arc::clone(&problems));
-        self.build(VarBuilder::from_backend(Box::new(reader), dtype, device.clone()), &problems)
+        let built = build(VarBuilder::from_backend(Box::new(reader), dtype, device.clone()))?;
+        self.sound(&problems)?;
+        Ok(built)
     }
 
     /// Reads the numbers into variables and builds the network of them, for training in f32: gradients reach all of
@@ -181,15 +193,17 @@ impl Weights {
         let variables = VarMap::new();
         let problems: Problems = Arc::new(Mutex::default());
         let reader = self.source.reader(Arc::clone(&problems)).into_variables(variables.clone());
-        let network = self.build(VarBuilder::from_backend(Box::new(reader), DType::F32, device.clone()), &problems)?;
+        let vb = VarBuilder::from_backend(Box::new(reader), DType::F32, device.clone());
+        let network = self.card.architecture.build(self.card.input.channels(), self.card.classes.len(), vb)?;
+        self.sound(&problems)?;
         Ok((network, variables))
     }
 
-    fn build(&self, vb: VarBuilder, problems: &Problems) -> Result<Box<dyn Network>> {
-        let network = self.card.architecture.build(self.card.input.channels(), self.card.classes.len(), vb)?;
+    /// Refuses tensors in which `problems` were found.
+    fn sound(&self, problems: &Problems) -> Result<()> {
         let problems = std::mem::take(&mut *problems.lock().unwrap_or_else(PoisonError::into_inner));
         if problems.is_empty() {
-            return Ok(network);
+            return Ok(());
         }
         let expected = "finite values, and running variances of at least zero";
         Err(wrong(self.path(), expected, problems.join("; "), None))

@@ -1,5 +1,7 @@
+//! The network around the machine.
+
 use std::ops::{Range, RangeInclusive};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{Linear, VarBuilder, linear};
@@ -7,7 +9,7 @@ use candle_nn::{Linear, VarBuilder, linear};
 use super::fold::Folded;
 use super::plan::{Place, Plan, batch_for};
 use crate::model::staged::linear_by_row;
-use crate::model::{DenseNet, DenseNetConfig, Mode, Network, Output};
+use crate::model::{DenseNet, DenseNetConfig, Mode, Network, Output, Weights};
 use crate::nn::cuda::{Images, Machine};
 use crate::nn::relu;
 use crate::{Error, Result};
@@ -17,13 +19,12 @@ const PLANS: usize = 16;
 
 /// How [`CudaDenseNet`] computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct CudaOptions {
-    /// Lets products and convolutions of f32 round their factors to TF32, 10 bits of fraction: several times as fast, and
+    /// Lets products and convolutions of f32 round their factors to TF32, which has 10 bits of fraction: faster, with
     /// differences of about 1e-3. Default false. Other types do not heed it.
     pub tf32: bool,
     /// Records a pass as a CUDA graph, which is replayed from the third pass of a size on: one call to the driver
-    /// instead of some 600. Default true.
+    /// instead of some 300 to 600. Default true.
     pub replay: bool,
 }
 
@@ -34,10 +35,12 @@ impl Default for CudaOptions {
 }
 
 /// [`DenseNet`] for inference on an NVIDIA GPU: the same names, shapes and split points, and the same values within rounding. Needs the
-/// feature `cudnn`; with `cuda` alone, or for gradients and training, take [`DenseNet`].
+/// feature `cudnn`; with `cuda` alone there is [`DenseNet`].
 ///
-/// **Not run on a GPU yet.** It was written on machines without one: its plan of a pass is tested on the CPU against
-/// [`DenseNet`], its kernels' source too, and all of it compiles. `tests/networks/cuda_engine.rs` compares it on a device.
+/// **Not run on a GPU yet.** It was written on machines without one. What is tested there: its plan of a pass, against [`DenseNet`],
+/// by an interpreter; the source of its kernels, against PyTorch; and that everything compiles. `tests/networks/cuda_engine.rs`
+/// compares it on a device and `benches/peers/cuda.py` measures it. Until they have run, [`Engine`](crate::model::Engine) does not
+/// choose it.
 ///
 /// # How it works
 ///
@@ -47,15 +50,17 @@ impl Default for CudaOptions {
 ///   appends the newest channels and does `norm1` and its ReLU, so that a dense layer is three launches.
 /// - A transition pools before its 1x1 convolution, as [`DenseNet`] does.
 /// - The 3x3 and 7x7 convolutions are cuDNN's. Algorithms are chosen once for each size of batch; sums are taken in f32.
-/// - All memory is planned and allocated once for each size of batch; the last four sizes stay ready. A pass never waits for
-///   the device. Reading its result does.
+/// - All memory is planned and allocated once for each size of batch; the last four sizes stay ready. A pass waits for the
+///   device only when a fifth takes the place of one of them. Reading a result waits, as with any tensor.
 ///
-/// Widths in multiples of 8, as all of torchvision's have, are what the libraries are fast at, and what f16 and bf16 may need.
+/// Widths in multiples of 8, as all of torchvision's, are what the libraries are fast at, and what f16 and bf16 may need.
+///
+/// Gradients and training, which need the plain network, get it: it is built from the same weights when it is first asked for.
 ///
 /// # Determinism
 ///
-/// On one machine a size of batch always takes the same algorithms. Other sizes, devices and library versions agree
-/// within rounding: about 1e-5 of the largest value in f32. NaN is not promised to stay NaN.
+/// On one machine a size of batch always takes the same algorithms. Other sizes, devices and library versions agree within
+/// rounding. NaN is not promised to stay NaN.
 #[derive(Debug)]
 pub struct CudaDenseNet {
     config: DenseNetConfig,
@@ -67,6 +72,8 @@ pub struct CudaDenseNet {
     device: Device,
     options: CudaOptions,
     engine: Mutex<Engine>,
+    weights: Option<Weights>,
+    plain: Mutex<Option<Arc<dyn Network>>>,
 }
 
 #[derive(Debug)]
@@ -76,43 +83,56 @@ struct Engine {
 }
 
 impl CudaDenseNet {
-    /// Builds the network from `vb`, whose root holds `features.*` and `classifier.*`, in the type and on the device of `vb`.
-    /// The weights are folded on the CPU and the kernels compiled on the spot, which takes about a second.
+    /// Reads, folds and uploads `weights` for `device`, to compute in `dtype`: f32, f16 or bf16. The kernels are compiled on the
+    /// spot.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] for weights of a network that is no DenseNet; otherwise as [`CudaDenseNet::from_tensors`] and
+    /// [`Weights::network`].
+    pub fn new(weights: &Weights, device: &Device, dtype: DType, options: CudaOptions) -> Result<Self> {
+        let card = weights.card();
+        let Some(config) = card.architecture.densenet() else {
+            return Err(Error::argument("CudaDenseNet", "weights of a DenseNet", card.architecture.name()));
+        };
+        let config = DenseNetConfig { channels: card.input.channels(), ..config };
+        let network = weights.read(device, dtype, |vb| Self::from_tensors(&config, card.classes.len(), vb, options))?;
+        Ok(Self { weights: Some(weights.clone()), ..network })
+    }
+
+    /// The same for any configuration, from `vb`, whose root holds `features.*` and `classifier.*`, in the type and on the device
+    /// of `vb`. There is no plain network behind it: gradients and training are refused with [`Error::Argument`].
     ///
     /// # Errors
     ///
     /// As [`DenseNet::new`]; [`Error::Argument`] for a type other than f32, f16 and bf16; [`Error::Device`] for a device that
     /// is no GPU; [`Error::Tensor`] if a library is missing something or the device is full.
-    pub fn new(config: &DenseNetConfig, classes: usize, vb: VarBuilder, options: CudaOptions) -> Result<Self> {
+    pub fn from_tensors(config: &DenseNetConfig, classes: usize, vb: VarBuilder, options: CudaOptions) -> Result<Self> {
         let Device::Cuda(gpu) = vb.device() else {
-            let reason = "the CUDA engine needs a GPU: take DenseNet".to_owned();
+            let reason = "the CUDA engine needs a GPU: take DenseNet or FusedDenseNet".to_owned();
             return Err(Error::Device { requested: format!("{:?}", vb.device().location()), reason, source: None });
         };
         let (folded, parameters) = Folded::new(config, classes, &vb)?;
         let machine = Machine::new(gpu, vb.dtype(), &parameters, options.tf32).map_err(Error::tensor("CUDA engine"))?;
         let classifier = linear(config.latent_dim(), classes, vb.pp("classifier")).map_err(Error::tensor("classifier"))?;
-        let mut split_points = vec!["features.pool0".to_owned()];
-        for index in 1..=config.block_layers.len() {
-            split_points.push(format!("features.denseblock{index}"));
-            split_points.push(format!("features.transition{index}"));
-        }
-        split_points.pop();
-        split_points.push("features.norm5".to_owned());
         Ok(Self {
             config: config.clone(),
             classes,
-            split_points,
+            split_points: DenseNet::split_points_of(config),
             folded,
             classifier,
             dtype: vb.dtype(),
             device: vb.device().clone(),
             options,
             engine: Mutex::new(Engine { machine, plans: Vec::new() }),
+            weights: None,
+            plain: Mutex::default(),
         })
     }
 
-    /// Whether passes over batches `(n, channels, h, w)` are replayed from a graph: `None` before the third pass, `Some(false)`
-    /// where the driver or a library did not let itself be recorded, in which case the steps are queued one by one.
+    /// Whether passes over batches `(n, channels, h, w)` are replayed from a graph: `None` before the second pass, and for sizes
+    /// that are not ready any more; `Some(false)` where the driver or a library did not let itself be recorded, in which case
+    /// the steps are queued one by one.
     pub fn replays(&self, n: usize, h: usize, w: usize) -> Option<bool> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner).machine.replays(Images { n, h, w })
     }
@@ -139,15 +159,20 @@ impl CudaDenseNet {
         machine.take_up(images, &plan.program).and_then(|()| pass(machine, plan)).map_err(Error::tensor(stage))
     }
 
-    fn check(&self, xs: &Tensor, mode: Mode) -> Result<()> {
-        let found = if mode.is_train() {
-            "a training pass"
-        } else if xs.track_op() {
-            "a tensor that a gradient is wanted of"
-        } else {
-            return Ok(());
+    /// The plain network where a pass over `xs` needs it, for training or a gradient.
+    fn plain(&self, xs: &Tensor, mode: Mode) -> Result<Option<Arc<dyn Network>>> {
+        if !mode.is_train() && !xs.track_op() {
+            return Ok(None);
+        }
+        let Some(weights) = &self.weights else {
+            let found = if mode.is_train() { "a training pass" } else { "a tensor that a gradient is wanted of" };
+            return Err(Error::argument("CudaDenseNet", "inference, since it was built from tensors", found));
         };
-        Err(Error::argument("CudaDenseNet", "inference, without gradients (DenseNet has them)", found))
+        let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
+        if plain.is_none() {
+            *plain = Some(weights.network(&self.device, self.dtype)?.into());
+        }
+        Ok(plain.clone())
     }
 }
 
@@ -185,13 +210,21 @@ impl Network for CudaDenseNet {
     }
 
     fn run(&self, xs: &Tensor, stages: Range<usize>, mode: Mode) -> Result<Tensor> {
-        self.check(xs, mode)?;
         self.check_run(xs, &stages)?;
+        if let Some(plain) = self.plain(xs, mode)? {
+            return plain.run(xs, stages, mode);
+        }
         if stages.is_empty() {
             return Ok(xs.clone());
         }
         let stage = &self.split_points[stages.end - 1];
-        let (n, _, h, w) = xs.dims4().map_err(Error::tensor(stage))?;
+        let (n, h, w) = match *xs.dims() {
+            [n, _, h, w] if xs.dtype() == self.dtype => (n, h, w),
+            _ => {
+                let expected = format!("{:?} (n, channels, h, w) into {}", self.dtype, self.split_points[stages.start]);
+                return Err(Error::argument("CudaDenseNet", expected, format!("{:?} {:?}", xs.dtype(), xs.dims())));
+            }
+        };
         self.with(batch_for(stages.start, Images { n, h, w }), stage, |machine, plan| {
             enter(machine, xs, plan, stages.start)?;
             machine.run(plan.stages[stages.start].start..plan.stages[stages.end - 1].end)?;
@@ -201,7 +234,9 @@ impl Network for CudaDenseNet {
     }
 
     fn top(&self, features: &Tensor, mode: Mode) -> Result<Output> {
-        self.check(features, mode)?;
+        if let Some(plain) = self.plain(features, mode)? {
+            return plain.top(features, mode);
+        }
         let latent = relu(features).and_then(|xs| xs.mean((D::Minus2, D::Minus1))).map_err(Error::tensor("latent"))?;
         let logits = linear_by_row(&self.classifier, &latent).map_err(Error::tensor("classifier"))?;
         Ok(Output { logits, latent })
@@ -209,8 +244,10 @@ impl Network for CudaDenseNet {
 
     /// The pass in one go, down to latent and logits on the device.
     fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output> {
-        self.check(xs, mode)?;
         self.check_input(xs)?;
+        if let Some(plain) = self.plain(xs, mode)? {
+            return plain.forward_t(xs, mode);
+        }
         let (n, _, h, w) = xs.dims4().map_err(Error::tensor("input"))?;
         self.with(Images { n, h, w }, "CUDA engine", |machine, plan| {
             enter(machine, xs, plan, 0)?;

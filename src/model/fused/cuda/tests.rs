@@ -108,35 +108,23 @@ fn plans_do_what_the_plain_network_does() {
     }
 }
 
+/// The widest and the deepest, on sizes of every kind.
 #[test]
-fn every_densenet_is_planned_in_every_type() {
-    for config in [
-        DenseNetConfig::densenet121(),
-        DenseNetConfig::densenet161(),
-        DenseNetConfig::densenet169(),
-        DenseNetConfig::densenet201(),
-    ] {
-        for (dtype, value) in [(DType::F32, 4), (DType::F16, 2), (DType::BF16, 2)] {
-            let (folded, bytes) = Folded::new(&config, CLASSES, &VarBuilder::zeros(dtype, &Device::Cpu)).unwrap();
-            assert_eq!(bytes.len(), folded.parameters);
-            for images in [Images { n: 1, h: 224, w: 224 }, Images { n: 32, h: 640, w: 33 }] {
-                let plan = Plan::new(&config, &folded, images, value).unwrap();
-                assert_eq!(plan.stages.len() + 1, plan.places.len());
-                assert_eq!(plan.latent.columns, config.latent_dim());
-            }
+fn torchvisions_networks_are_planned() {
+    for config in [DenseNetConfig::densenet161(), DenseNetConfig::densenet201()] {
+        let (folded, bytes) = Folded::new(&config, CLASSES, &VarBuilder::zeros(DType::F16, &Device::Cpu)).unwrap();
+        assert_eq!(bytes.len(), folded.parameters);
+        for [n, h, w] in [[1, 224, 224], [32, 640, 33], [1024, 224, 224]] {
+            let plan = Plan::new(&config, &folded, Images { n, h, w }, 2).unwrap();
+            assert_eq!(plan.stages.len() + 1, plan.places.len());
+            assert_eq!(plan.latent.columns, config.latent_dim());
+        }
+        if config == DenseNetConfig::densenet201() {
+            // A block's two turns, the activated columns, the bottleneck: 8.5 MiB for an image of 224 in 16 bits.
+            let plan = Plan::new(&config, &folded, Images { n: 1, h: 224, w: 224 }, 2).unwrap();
+            assert!(plan.program.buffers() < 17 << 19, "{}", plan.program.buffers());
         }
     }
-}
-
-/// A block's two turns, the activated columns, the bottleneck: 17 MiB for an image of 224 in f32, half of it in 16 bits.
-#[test]
-fn a_pass_over_one_image_needs_little_memory() {
-    let config = DenseNetConfig::densenet201();
-    let (folded, _) = Folded::new(&config, CLASSES, &VarBuilder::zeros(DType::F32, &Device::Cpu)).unwrap();
-    let plan = |value| Plan::new(&config, &folded, Images { n: 1, h: 224, w: 224 }, value).unwrap();
-    let (wide, half) = (plan(4).program.buffers(), plan(2).program.buffers());
-    assert!(wide < 17 << 20, "{wide}");
-    assert!(half.abs_diff(wide / 2) < 4096, "{half}");
 }
 
 /// What f16 and bf16 keep of a weight, and that normalisations stay in f32.

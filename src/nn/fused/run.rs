@@ -1,0 +1,222 @@
+//! Batches through the network: images side by side, threads inside an image where there are fewer.
+
+use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+
+use super::kernel::Average;
+use super::network::Network;
+use super::pass::{Pass, Shared};
+use super::plan::{Entry, Plan};
+use super::team::Team;
+
+/// A batch `[images][channels][height][width]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Maps<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) images: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Maps<'_> {
+    fn entry(&self, stage: usize) -> Entry {
+        Entry { stage, height: self.height, width: self.width, threads: rayon::current_num_threads() }
+    }
+
+    fn image(&self, index: usize) -> &[f32] {
+        let len = self.values.len() / self.images;
+        &self.values[index * len..(index + 1) * len]
+    }
+}
+
+/// What flows out of a stage: a block's first `channels` channels, and whether the last normalisation follows.
+struct Flow {
+    block: usize,
+    channels: usize,
+    normalised: bool,
+}
+
+impl Network {
+    /// Logits `[images][classes]` and latents `[images][latent]` of images.
+    ///
+    /// The same bits for any number of threads and any batch.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for a map of this size.
+    pub(crate) fn forward(&self, xs: Maps<'_>) -> io::Result<(Vec<f32>, Vec<f32>)> {
+        self.outputs(xs, 0)
+    }
+
+    /// The same from the feature maps that enter stage `stage`, which is not the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::forward`].
+    pub(crate) fn forward_from(&self, xs: Maps<'_>, stage: usize) -> io::Result<(Vec<f32>, Vec<f32>)> {
+        self.outputs(xs, stage)
+    }
+
+    /// Channels that enter stage `stage`.
+    pub(crate) fn channels_into(&self, stage: usize) -> usize {
+        if stage == 0 { self.shape.channels } else { self.flow(stage).channels }
+    }
+
+    fn outputs(&self, xs: Maps<'_>, stage: usize) -> io::Result<(Vec<f32>, Vec<f32>)> {
+        let one = |index| {
+            let mut plan = self.plan(xs.entry(stage))?;
+            if stage > 0 {
+                self.enter(&mut plan, xs.image(index), &self.flow(stage));
+            }
+            self.steps(&mut plan, xs.image(index), stage..self.shape.stages());
+            let out = self.top(&mut plan);
+            self.put_back(plan);
+            Ok(out)
+        };
+        let outputs = (0..xs.images).into_par_iter().map(one).collect::<io::Result<Vec<_>>>()?;
+        let (logits, latents): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
+        Ok((logits.concat(), latents.concat()))
+    }
+
+    /// What flows out of the last of `stages` when `xs` enters the first: `[images][channels][height][width]`, and its
+    /// last three sizes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::forward`].
+    pub(crate) fn run(&self, xs: Maps<'_>, stages: Range<usize>) -> io::Result<(Vec<f32>, [usize; 3])> {
+        let flow = self.flow(stages.end);
+        let one = |index| {
+            let mut plan = self.plan(xs.entry(stages.start))?;
+            if stages.start > 0 {
+                self.enter(&mut plan, xs.image(index), &self.flow(stages.start));
+            }
+            self.steps(&mut plan, xs.image(index), stages.clone());
+            let out = self.leave(&plan, &flow);
+            let room = &plan.rooms[flow.block];
+            let sizes = [flow.channels, room.height, room.width];
+            self.put_back(plan);
+            Ok((out, sizes))
+        };
+        let outputs = (0..xs.images).into_par_iter().map(one).collect::<io::Result<Vec<_>>>()?;
+        let sizes = outputs.first().map_or([0; 3], |(_, sizes)| *sizes);
+        Ok((outputs.into_iter().map(|(out, _)| out).collect::<Vec<_>>().concat(), sizes))
+    }
+
+    /// The time of each step of one image's pass, with the step's kind and block: what a benchmark of layers shows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::forward`].
+    pub(crate) fn profile(&self, xs: Maps<'_>) -> io::Result<Vec<(&'static str, usize, Duration)>> {
+        let mut plan = self.plan(xs.entry(0))?;
+        let memory = Shared::of(&mut plan);
+        let pass = Pass { network: self, plan: &plan, memory, image: xs.image(0) };
+        // When each step's last unit ended, in nanoseconds.
+        let ends: Vec<AtomicU64> = plan.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        let start = Instant::now();
+        let work = |step: usize, unit, worker| {
+            pass.unit(step, unit, worker);
+            ends[step].fetch_max(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        };
+        Team::run(&plan.units, plan.entry.threads, &work);
+        let mut before = 0;
+        let mut times = Vec::with_capacity(plan.steps.len());
+        for (step, end) in plan.steps.iter().zip(ends) {
+            let (kind, block) = step.kind();
+            let end = end.into_inner();
+            times.push((kind, block, Duration::from_nanos(end.saturating_sub(before))));
+            before = end;
+        }
+        self.put_back(plan);
+        Ok(times)
+    }
+
+    fn steps(&self, plan: &mut Plan, image: &[f32], stages: Range<usize>) {
+        let memory = Shared::of(plan);
+        let pass = Pass { network: self, plan, memory, image };
+        let steps = plan.steps_of(stages);
+        let first = steps.start;
+        let work = |step: usize, unit: usize, worker: usize| pass.unit(first + step, unit, worker);
+        Team::run(&plan.units[steps], plan.entry.threads, &work);
+    }
+
+    /// What flows into stage `stage`, which is not the first.
+    fn flow(&self, stage: usize) -> Flow {
+        let before = stage.saturating_sub(1);
+        let whole =
+            |block: usize, normalised| Flow { block, channels: self.blocks[block].channels.places.len(), normalised };
+        if before % 2 == 1 {
+            whole(before / 2, false)
+        } else if before / 2 == self.blocks.len() {
+            whole(before / 2 - 1, true)
+        } else {
+            Flow { block: before / 2, channels: self.blocks[before / 2].entering, normalised: false }
+        }
+    }
+
+    /// Puts a feature map where the first step looks for it.
+    fn enter(&self, plan: &mut Plan, features: &[f32], flow: &Flow) {
+        let (block, room) = (&self.blocks[flow.block], &plan.rooms[flow.block]);
+        let count = room.height * room.width;
+        let pixels = plan.memory.slot_mut(room.pixels);
+        for (&place, values) in block.channels.places.iter().zip(features.chunks_exact(count)) {
+            pixels[place..].iter_mut().step_by(block.stride).zip(values).for_each(|(to, from)| *to = *from);
+        }
+    }
+
+    /// Takes a feature map out, channels first.
+    fn leave(&self, plan: &Plan, flow: &Flow) -> Vec<f32> {
+        let (block, room) = (&self.blocks[flow.block], &plan.rooms[flow.block]);
+        let pixels = plan.memory.slot(room.pixels);
+        let (scale, shift) = (self.weights.slot(self.norm5.scale), self.weights.slot(self.norm5.shift));
+        let mut out = Vec::with_capacity(flow.channels * room.height * room.width);
+        for &place in &block.channels.places[..flow.channels] {
+            let values = pixels[place..].iter().step_by(block.stride);
+            if flow.normalised {
+                out.extend(values.map(|value| value * scale[place] + shift[place]));
+            } else {
+                out.extend(values);
+            }
+        }
+        out
+    }
+
+    /// Logits and latent of the last block's output.
+    fn top(&self, plan: &mut Plan) -> (Vec<f32>, Vec<f32>) {
+        let last = self.blocks.len() - 1;
+        let (block, memory) = (&self.blocks[last], Shared::of(plan));
+        let room = &plan.rooms[last];
+        let args = Average {
+            depth: block.channels.depth(),
+            pixels: memory.at(room.pixels, 0),
+            count: room.height * room.width,
+            stride: block.stride,
+            scale: self.weights.slot(self.norm5.scale).as_ptr(),
+            shift: self.weights.slot(self.norm5.shift).as_ptr(),
+            out: memory.at(plan.latent, 0),
+        };
+        // SAFETY: the block's pixels and the latent's places are as the plan made them, and this is the only thread.
+        unsafe { (self.kernels.average)(&args) };
+        let latent = plan.memory.slot(plan.latent);
+        let latent: Vec<f32> = block.channels.places.iter().map(|&place| latent[place]).collect();
+        let (weights, bias) = (self.weights.slot(self.classifier.0), self.weights.slot(self.classifier.1));
+        let rows = weights.chunks_exact(latent.len()).zip(bias);
+        (rows.map(|(row, bias)| bias + dot(row, &latent)).collect(), latent)
+    }
+}
+
+/// A sum of products in eight strands.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut strands = [0.0_f32; 8];
+    for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+        for ((strand, a), b) in strands.iter_mut().zip(a).zip(b) {
+            *strand += a * b;
+        }
+    }
+    strands.iter().sum()
+}
