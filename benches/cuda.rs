@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use leap_binder::model::{CudaDenseNet, CudaOptions, DenseNet, DenseNetConfig, Mode, Network, PinnedUploads, device, dtype};
+use leap_binder::model::{
+    CudaDenseNet, CudaOptions, DenseNet, DenseNetConfig, Mode, Network, PinnedUploads, device, dtype,
+};
 
 const CLASSES: usize = 3;
 const PIXELS: usize = 3 * 224 * 224;
@@ -55,7 +57,9 @@ fn stream(network: &dyn Network, xs: &Tensor, count: u64) -> Duration {
 }
 
 fn passes(c: &mut Criterion, device: &Device) {
-    for (name, kind) in [("plain", "f32"), ("engine", "f32"), ("tf32", "f32"), ("plain", "bf16"), ("engine", "bf16"), ("engine", "f16")] {
+    for (name, kind) in
+        [("plain", "f32"), ("engine", "f32"), ("tf32", "f32"), ("plain", "bf16"), ("engine", "bf16"), ("engine", "f16")]
+    {
         let network = network(name, dtype(kind).unwrap(), device);
         let mut group = c.benchmark_group(format!("densenet201 {name} {kind}"));
         group.sample_size(10);

@@ -13,7 +13,12 @@ use super::golden::flat;
 const CLASSES: usize = 3;
 
 fn tiny() -> DenseNetConfig {
-    DenseNetConfig { growth_rate: 8, init_features: 16, block_layers: vec![2, 3, 1, 2], ..DenseNetConfig::densenet121() }
+    DenseNetConfig {
+        growth_rate: 8,
+        init_features: 16,
+        block_layers: vec![2, 3, 1, 2],
+        ..DenseNetConfig::densenet121()
+    }
 }
 
 fn plain(config: &DenseNetConfig) -> DenseNet {
@@ -32,7 +37,9 @@ fn on_host(xs: &Tensor) -> Vec<f32> {
 #[test]
 fn passes_agree_in_every_type() {
     let Some(gpu) = gpu() else { return };
-    for config in [tiny(), DenseNetConfig { channels: 1, ..tiny() }, DenseNetConfig::densenet121(), DenseNetConfig::densenet201()] {
+    for config in
+        [tiny(), DenseNetConfig { channels: 1, ..tiny() }, DenseNetConfig::densenet121(), DenseNetConfig::densenet201()]
+    {
         for [n, h, w] in [[1, 32, 32], [3, 65, 47], [2, 224, 224], [1, 131, 320]] {
             let xs = batch(n, config.channels, h, w);
             let expected = plain(&config).forward_t(&xs, Mode::Eval).unwrap();
@@ -40,9 +47,13 @@ fn passes_agree_in_every_type() {
                 let network = engine(&config, dtype, &gpu);
                 let xs = xs.to_device(&gpu).unwrap().to_dtype(dtype).unwrap();
                 let passes: Vec<_> = (0..4).map(|_| network.forward_t(&xs, Mode::Eval).unwrap()).collect();
-                let (logits, latent) = (far(&passes[0].logits, &expected.logits), far(&passes[0].latent, &expected.latent));
+                let (logits, latent) =
+                    (far(&passes[0].logits, &expected.logits), far(&passes[0].latent, &expected.latent));
                 let replays = network.replays(n, h, w);
-                eprintln!("{} {n}x{h}x{w} {dtype:?}: logits {logits:.1e}, latent {latent:.1e}, replays {replays:?}", network.name());
+                eprintln!(
+                    "{} {n}x{h}x{w} {dtype:?}: logits {logits:.1e}, latent {latent:.1e}, replays {replays:?}",
+                    network.name()
+                );
                 assert!(logits.max(latent) <= tolerance, "{logits:e} {latent:e}");
                 assert!(replays.is_some());
                 for pass in &passes[1..] {
@@ -68,7 +79,8 @@ fn cuts_agree() {
             let (expected, found) = (plain.forward_to(split, &xs).unwrap(), network.forward_to(split, &there).unwrap());
             assert_eq!(expected.dims(), found.dims());
             let rest = network.forward_from(split, &found).unwrap();
-            let differences = [far(&found, &expected), far(&rest.logits, &whole.logits), far(&rest.latent, &whole.latent)];
+            let differences =
+                [far(&found, &expected), far(&rest.logits, &whole.logits), far(&rest.latent, &whole.latent)];
             eprintln!("{} {split}: {differences:.1?}", network.name());
             assert!(differences.iter().all(|&difference| difference <= 1e-4), "{split}: {differences:?}");
         }
@@ -139,7 +151,9 @@ fn gradients_come_from_the_plain_network() {
     let logits = network.forward_from(split, &variable).unwrap().logits;
     let gradients = logits.sum_all().unwrap().backward().unwrap();
     assert!(on_host(gradients.get(&variable).unwrap()).iter().any(|&x| x != 0.0));
-    assert!(far(&logits, &network.forward_from(split, &features).unwrap().logits.to_device(&Device::Cpu).unwrap()) <= 2e-3);
+    assert!(
+        far(&logits, &network.forward_from(split, &features).unwrap().logits.to_device(&Device::Cpu).unwrap()) <= 2e-3
+    );
 }
 
 /// Uploads in a row, of different sizes, while earlier ones are still on their way.

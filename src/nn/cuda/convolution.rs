@@ -118,16 +118,14 @@ impl<T: CudnnDataType + Copy + Debug> Convolution for Prepared<T> {
     }
 
     unsafe fn run(&self, input: u64, kernel: u64, output: u64, workspace: (u64, usize)) -> Result<()> {
-        let forward =
-            ConvForward { conv: &self.convolution, x: &self.input, w: &self.kernel, y: &self.output };
+        let forward = ConvForward { conv: &self.convolution, x: &self.input, w: &self.kernel, y: &self.output };
         // Only a workspace's length is looked at.
         let mut workspace = self.memory::<u8>(workspace.0, workspace.1);
         let (input, kernel) = (self.memory::<T>(input, 0), self.memory::<T>(kernel, 0));
         let mut output = self.memory::<T>(output, 0);
         // SAFETY: the caller's; the descriptors are of the type and shapes of `prepare`.
-        let done = unsafe {
-            forward.launch(self.algorithm, Some(&mut workspace), self.factors, &input, &kernel, &mut output)
-        };
+        let done =
+            unsafe { forward.launch(self.algorithm, Some(&mut workspace), self.factors, &input, &kernel, &mut output) };
         done.map_err(Error::wrap)
     }
 }

@@ -72,7 +72,8 @@ impl Memory {
             Step::MaxPool { input, images, shift, output } => {
                 each_window(images, Window::POOL, |row, pixels| {
                     for column in 0..output.columns {
-                        let largest = pixels.iter().map(|&(_, pixel)| self.at(input, pixel, column)).fold(f32::MIN, f32::max);
+                        let largest =
+                            pixels.iter().map(|&(_, pixel)| self.at(input, pixel, column)).fold(f32::MIN, f32::max);
                         self.put(output, row, column, (largest + self.values(shift)[column]).max(0.0));
                     }
                 });
@@ -99,7 +100,8 @@ impl Memory {
                 let window = Window { side: 2, stride: 2, padding: 0 };
                 each_window(images, window, |row, pixels| {
                     for column in 0..output.columns {
-                        let sum: f32 = pixels.iter().map(|&(_, pixel)| self.activated(input, affine, pixel, column)).sum();
+                        let sum: f32 =
+                            pixels.iter().map(|&(_, pixel)| self.activated(input, affine, pixel, column)).sum();
                         self.put(output, row, column, sum / 4.0);
                     }
                 });

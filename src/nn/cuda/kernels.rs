@@ -26,7 +26,8 @@ impl Kernels {
             other => bail!("CUDA kernels: expected f32, f16 or bf16, found {other:?}"),
         };
         let (major, minor) = context.compute_capability().map_err(Error::wrap)?;
-        let options = vec![format!("--gpu-architecture=compute_{major}{minor}"), format!("--define-macro=VALUE={value}")];
+        let options =
+            vec![format!("--gpu-architecture=compute_{major}{minor}"), format!("--define-macro=VALUE={value}")];
         let name = Some("densenet.cu".to_owned());
         let options = CompileOptions { options, name, ..Default::default() };
         let ptx = compile_ptx_with_opts(include_str!("densenet.cu"), options).map_err(Error::wrap)?;

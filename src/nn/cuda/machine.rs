@@ -4,21 +4,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::backend::BackendDevice;
-use candle_core::cuda_backend::CudaDType;
 use candle_core::cuda_backend::cudarc::cudnn::Cudnn;
-use candle_core::cuda_backend::cudarc::driver::{
-    CudaGraph, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, DeviceRepr, sys,
-};
-use candle_core::{
-    CudaDevice, CudaStorage, DType, Device, Error, InplaceOp1, Layout, Result, Storage, Tensor, bail,
-};
-use half::{bf16, f16};
+use candle_core::cuda_backend::cudarc::driver::{CudaGraph, CudaSlice, CudaStream, DevicePtr, sys};
+use candle_core::{CudaDevice, DType, Error, Result, bail};
 
 use super::convolution::{self, Convolution};
 use super::kernels::{Argument, Kernels, Launch};
 use super::product::{Product, Products, WORKSPACE};
-use super::{ALIGNMENT, Affine, Images, Program, Rows, Step, Values, Window};
+use super::{ALIGNMENT, Images, Program, Rows, Step, Values, Window};
 
 /// Sizes of batch that are kept prepared, each with its own buffers.
 const TAPES: usize = 4;
@@ -33,37 +26,37 @@ const TAPES: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Machine {
     /// The one in use is the last.
-    tapes: Vec<Tape>,
+    pub(super) tapes: Vec<Tape>,
     cudnn: Arc<Cudnn>,
     products: Products,
-    kernels: Kernels,
+    pub(super) kernels: Kernels,
     parameters: CudaSlice<u8>,
     /// Where the parameters lie.
     base: u64,
-    dtype: DType,
+    pub(super) dtype: DType,
     tf32: bool,
-    stream: Arc<CudaStream>,
-    device: CudaDevice,
+    pub(super) stream: Arc<CudaStream>,
+    pub(super) device: CudaDevice,
 }
 
-// SAFETY: what keeps the machine from being `Send` are the handle of cuDNN with its descriptors and the recorded graphs. All
-// of them are made, used and dropped through one machine only, never handed out, and every use of it is `&mut`, so that no two
-// threads use one at once, which is what CUDA asks for: neither is bound to the thread that made it. The context is made
-// current on the calling thread before each use.
+// SAFETY: what keeps the machine from being `Send` are the handles of cuDNN and cuBLASLt with their descriptors, and the recorded
+// graphs. They are made, used and dropped through one machine only and never handed out, and the machine is not `Sync`, so
+// that no two threads use one at once. That is what CUDA asks for: none is bound to the thread that made it. The context
+// is made current on the calling thread before each use.
 unsafe impl Send for Machine {}
 
 /// A program, prepared.
 #[derive(Debug)]
-struct Tape {
+pub(super) struct Tape {
     images: Images,
-    program: Program,
+    pub(super) program: Program,
     work: Vec<Work>,
     replay: Replay,
     /// The program's buffers, then [`Tape::workspace`] bytes; freed with the tape.
     _buffers: CudaSlice<u8>,
     workspace: usize,
     /// Where the buffers lie. Their events are left alone, since a graph could not record them.
-    base: u64,
+    pub(super) base: u64,
 }
 
 #[derive(Debug)]
@@ -142,54 +135,6 @@ impl Machine {
         Ok(())
     }
 
-    /// Copies `xs` (n, channels, h, w) into the matrix `rows`, which has its channels; columns up to `width` become zero.
-    pub(crate) fn import(&mut self, xs: &Tensor, rows: Rows, images: Images, width: usize) -> Result<()> {
-        match self.dtype {
-            DType::F16 => self.import_values::<f16>(xs, rows, images, width),
-            DType::BF16 => self.import_values::<bf16>(xs, rows, images, width),
-            _ => self.import_values::<f32>(xs, rows, images, width),
-        }
-    }
-
-    fn import_values<T: CudaDType + DeviceRepr>(&mut self, xs: &Tensor, rows: Rows, images: Images, width: usize) -> Result<()> {
-        let tape = current(&self.tapes)?;
-        let pixels = images.h * images.w;
-        if xs.dims() != [images.n, rows.columns, images.h, images.w]
-            || images.rows() != rows.rows
-            || width < rows.columns
-            || !tape.program.holds(&rows, width - rows.columns)
-        {
-            bail!("CUDA machine: expected a tensor of the shape of {rows:?}, found {:?} for {images:?}", xs.dims())
-        }
-        let xs = xs.contiguous()?;
-        let (storage, layout) = xs.storage_and_layout();
-        let Storage::Cuda(storage) = &*storage else { bail!("CUDA machine: expected a tensor on a GPU") };
-        if !storage.device.same_device(&self.device) {
-            bail!("CUDA machine: expected a tensor on the machine's own device")
-        }
-        self.stream.join(&self.device.cuda_stream()).map_err(Error::wrap)?;
-        {
-            let slice = storage.as_cuda_slice::<T>()?;
-            let Some(view) = slice.try_slice(layout.start_offset()..layout.start_offset() + xs.elem_count()) else {
-                bail!("CUDA machine: expected the tensor's values in its storage")
-            };
-            let (source, _read) = view.device_ptr(&self.stream);
-            let arguments = vec![
-                Argument::count(pixels)?,
-                Argument::count(rows.columns)?,
-                Argument::count(width)?,
-                Argument::count(rows.step)?,
-                Argument::Address(source),
-                Argument::Address(tape.base + rows.start as u64),
-            ];
-            let launch = self.kernels.launch("from_planes", rows.rows, width, arguments)?;
-            // SAFETY: these are the kernel's arguments. The source has (n, channels, pixels) values, as was checked, and the
-            // matrix lies within the buffers with `width` columns. The join below keeps the source until it was read.
-            unsafe { launch.run(&self.stream) }?;
-        }
-        self.device.cuda_stream().join(&self.stream).map_err(Error::wrap)
-    }
-
     /// Queues some of the steps.
     pub(crate) fn run(&mut self, steps: Range<usize>) -> Result<()> {
         self.queue(steps)
@@ -234,25 +179,7 @@ impl Machine {
         }
     }
 
-    /// The matrix `rows` as a new tensor (n, channels, h, w), through `affine` where there is one.
-    pub(crate) fn export(&mut self, rows: Rows, images: Images, affine: Option<Affine>) -> Result<Tensor> {
-        let tape = current(&self.tapes)?;
-        if images.rows() != rows.rows
-            || !tape.program.holds(&rows, 0)
-            || affine.is_some_and(|affine| !tape.program.has_affine(&affine, rows.columns))
-        {
-            bail!("CUDA machine: expected a matrix of its buffers, found {rows:?} for {images:?} and {affine:?}")
-        }
-        let shape = (images.n, rows.columns, images.h, images.w);
-        // SAFETY: every value is written below before anyone sees the tensor.
-        let ys = unsafe { Tensor::empty(shape, self.dtype, &Device::Cuda(self.device.clone())) }?;
-        self.stream.join(&self.device.cuda_stream()).map_err(Error::wrap)?;
-        ys.inplace_op1(&Export { machine: self, tape, rows, images, affine })?;
-        self.device.cuda_stream().join(&self.stream).map_err(Error::wrap)?;
-        Ok(ys)
-    }
-
-    fn parameter(&self, values: Values) -> Argument {
+    pub(super) fn parameter(&self, values: Values) -> Argument {
         Argument::Address(self.base + values.start as u64)
     }
 
@@ -276,7 +203,8 @@ impl Machine {
         let buffers = unsafe { self.stream.alloc::<u8>(program.buffers().next_multiple_of(ALIGNMENT) + workspace) };
         let buffers = buffers.map_err(Error::wrap)?;
         let base = buffers.device_ptr(&self.stream).0;
-        let mut tape = Tape { images, program, work: Vec::new(), replay: Replay::Cold, _buffers: buffers, workspace, base };
+        let mut tape =
+            Tape { images, program, work: Vec::new(), replay: Replay::Cold, _buffers: buffers, workspace, base };
         let mut convolutions = convolutions.into_iter();
         let work = tape.program.steps().iter().map(|step| self.work(&tape, step, &mut convolutions));
         tape.work = work.collect::<Result<_>>()?;
@@ -284,7 +212,12 @@ impl Machine {
     }
 
     /// One step with its addresses. `convolutions` has those of the program, in order.
-    fn work(&self, tape: &Tape, step: &Step, convolutions: &mut impl Iterator<Item = Box<dyn Convolution>>) -> Result<Work> {
+    fn work(
+        &self,
+        tape: &Tape,
+        step: &Step,
+        convolutions: &mut impl Iterator<Item = Box<dyn Convolution>>,
+    ) -> Result<Work> {
         let at = |rows: Rows| Argument::Address(tape.base + rows.start as u64);
         let address = |argument| if let Argument::Address(address) = argument { address } else { 0 };
         let counts = |counts: &[usize]| counts.iter().map(|&count| Argument::count(count)).collect::<Result<Vec<_>>>();
@@ -293,8 +226,11 @@ impl Machine {
         };
         match *step {
             Step::Convolve { input, kernel, output, .. } => {
-                let Some(convolution) = convolutions.next() else { bail!("CUDA machine: expected a prepared convolution") };
-                let (input, kernel, output) = (address(at(input)), address(self.parameter(kernel)), address(at(output)));
+                let Some(convolution) = convolutions.next() else {
+                    bail!("CUDA machine: expected a prepared convolution")
+                };
+                let (input, kernel, output) =
+                    (address(at(input)), address(self.parameter(kernel)), address(at(output)));
                 Ok(Work::Convolution { convolution, input, kernel, output })
             }
             Step::MaxPool { input, images, shift, output } => {
@@ -330,7 +266,8 @@ impl Machine {
             Step::Product { input, weight, bias, relu, output } => {
                 let bias = bias.map_or(0, |bias| address(self.parameter(bias)));
                 let product = self.products.prepare(input, weight, bias, relu, output)?;
-                let (weight, input, output) = (address(self.parameter(weight)), address(at(input)), address(at(output)));
+                let (weight, input, output) =
+                    (address(self.parameter(weight)), address(at(input)), address(at(output)));
                 Ok(Work::Product { product, weight, input, output })
             }
         }
@@ -377,64 +314,9 @@ impl Drop for Machine {
     }
 }
 
-fn current(tapes: &[Tape]) -> Result<&Tape> {
+pub(super) fn current(tapes: &[Tape]) -> Result<&Tape> {
     match tapes.last() {
         Some(tape) => Ok(tape),
         None => bail!("CUDA machine: expected a program to be taken up first"),
-    }
-}
-
-/// Writes a matrix into a tensor of its size.
-struct Export<'a> {
-    machine: &'a Machine,
-    tape: &'a Tape,
-    rows: Rows,
-    images: Images,
-    affine: Option<Affine>,
-}
-
-impl Export<'_> {
-    fn write<T: CudaDType + DeviceRepr>(&self, storage: &mut CudaStorage) -> Result<()> {
-        let Self { machine, tape, rows, images, affine } = *self;
-        let stream = &machine.stream;
-        let slice = storage.as_cuda_slice_mut::<T>()?;
-        if slice.len() != rows.rows * rows.columns {
-            bail!("CUDA machine: expected a tensor of the size of {rows:?}, found {} values", slice.len())
-        }
-        let (target, _written) = slice.device_ptr_mut(stream);
-        let [scale, shift] = affine.map_or([Argument::Address(0); 2], |affine| {
-            [machine.parameter(affine.scale), machine.parameter(affine.shift)]
-        });
-        let arguments = vec![
-            Argument::count(images.h * images.w)?,
-            Argument::count(rows.columns)?,
-            Argument::count(rows.step)?,
-            Argument::Address(tape.base + rows.start as u64),
-            scale,
-            shift,
-            Argument::Address(target),
-        ];
-        let launch = machine.kernels.launch("to_planes", rows.rows, rows.columns, arguments)?;
-        // SAFETY: these are the kernel's arguments. The matrix lies within the buffers and the affine within the parameters,
-        // as `export` has checked, and the target has as many values as the matrix.
-        unsafe { launch.run(stream) }
-    }
-}
-
-impl InplaceOp1 for Export<'_> {
-    fn name(&self) -> &'static str {
-        "cuda-export"
-    }
-
-    fn cpu_fwd(&self, _: &mut candle_core::CpuStorage, _: &Layout) -> Result<()> {
-        bail!("cuda-export: expected a tensor on a GPU")
-    }
-
-    fn cuda_fwd(&self, storage: &mut CudaStorage, _: &Layout) -> Result<()> {
-        match self.machine.dtype {
-            DType::F16 => self.write::<f16>(storage),
-            DType::BF16 => self.write::<bf16>(storage),
-            _ => self.write::<f32>(storage),
-        }
     }
 }

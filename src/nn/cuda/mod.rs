@@ -6,6 +6,8 @@
 
 #[cfg(feature = "cudnn")]
 mod convolution;
+#[cfg(feature = "cudnn")]
+mod exchange;
 #[cfg(test)]
 mod interpret;
 #[cfg(feature = "cudnn")]

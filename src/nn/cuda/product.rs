@@ -41,8 +41,11 @@ impl Products {
     /// `output = input * weight^T + bias`, then ReLU if asked for. `bias` is an address, or 0 for none.
     pub(super) fn prepare(&self, input: Rows, weight: Values, bias: u64, relu: bool, output: Rows) -> Result<Product> {
         let shape = [output.columns, input.columns, input.rows, input.step, output.step].map(i64::try_from);
-        let ([Ok(m), Ok(k), Ok(n), Ok(ldb), Ok(ldd)], true) = (shape, weight.len == output.columns * input.columns) else {
-            bail!("CUDA product: expected a weight of the matrices' shape, found {weight:?} for {input:?} to {output:?}")
+        let ([Ok(m), Ok(k), Ok(n), Ok(ldb), Ok(ldd)], true) = (shape, weight.len == output.columns * input.columns)
+        else {
+            bail!(
+                "CUDA product: expected a weight of the matrices' shape, found {weight:?} for {input:?} to {output:?}"
+            )
         };
         let epilogue = match (bias != 0, relu) {
             (true, true) => sys::cublasLtEpilogue_t::CUBLASLT_EPILOGUE_RELU_BIAS,

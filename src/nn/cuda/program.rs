@@ -156,9 +156,7 @@ impl Program {
     /// Whether `values` are `count` parameters of `bytes` bytes each, within their memory.
     fn has(&self, values: &Values, count: usize, bytes: usize) -> bool {
         let end = values.len.checked_mul(bytes).and_then(|len| len.checked_add(values.start));
-        values.len == count
-            && values.start.is_multiple_of(ALIGNMENT)
-            && end.is_some_and(|end| end <= self.parameters)
+        values.len == count && values.start.is_multiple_of(ALIGNMENT) && end.is_some_and(|end| end <= self.parameters)
     }
 
     /// Whether `affine` has `count` channels.
@@ -171,9 +169,15 @@ impl Program {
         match step {
             Step::Convolve { input, images, window, kernel, output } => {
                 let count = output.columns * window.side * window.side * input.columns;
-                let whole = images.h + 2 * window.padding >= window.side && images.w + 2 * window.padding >= window.side;
+                let whole =
+                    images.h + 2 * window.padding >= window.side && images.w + 2 * window.padding >= window.side;
                 let fits = images.rows() == input.rows && images.through(*window).rows() == output.rows;
-                window.stride > 0 && whole && fits && compact(input) && compact(output) && self.has(kernel, count, self.value)
+                window.stride > 0
+                    && whole
+                    && fits
+                    && compact(input)
+                    && compact(output)
+                    && self.has(kernel, count, self.value)
             }
             Step::MaxPool { input, images, shift, output } => {
                 let fits = images.rows() == input.rows && images.through(Window::POOL).rows() == output.rows;

@@ -114,7 +114,8 @@ impl CudaDenseNet {
         };
         let (folded, parameters) = Folded::new(config, classes, &vb)?;
         let machine = Machine::new(gpu, vb.dtype(), &parameters, options.tf32).map_err(Error::tensor("CUDA engine"))?;
-        let classifier = linear(config.latent_dim(), classes, vb.pp("classifier")).map_err(Error::tensor("classifier"))?;
+        let classifier =
+            linear(config.latent_dim(), classes, vb.pp("classifier")).map_err(Error::tensor("classifier"))?;
         Ok(Self {
             config: config.clone(),
             classes,

@@ -76,7 +76,12 @@ impl Folded {
             let vb = features.pp(&name);
             let layer = |place: usize| {
                 let vb = vb.pp(format!("denselayer{}", place + 1));
-                pack.layer(width + place * config.growth_rate, config.bn_size * config.growth_rate, config.growth_rate, &vb)
+                pack.layer(
+                    width + place * config.growth_rate,
+                    config.bn_size * config.growth_rate,
+                    config.growth_rate,
+                    &vb,
+                )
             };
             let layers = (0..layers).map(layer).collect::<TensorResult<Vec<_>>>();
             blocks.push(layers.map_err(Error::tensor(format!("features.{name}")))?);
@@ -174,7 +179,8 @@ impl Norm {
         let read = |name| vb.get(channels, name)?.to_vec1::<f32>();
         let (weight, bias, mean) = (read("weight")?, read("bias")?, read("running_mean")?);
         let variance = read("running_var")?;
-        let scale: Vec<_> = weight.iter().zip(variance).map(|(&w, v)| f64::from(w) / (f64::from(v) + EPS).sqrt()).collect();
+        let scale: Vec<_> =
+            weight.iter().zip(variance).map(|(&w, v)| f64::from(w) / (f64::from(v) + EPS).sqrt()).collect();
         let shift = bias.iter().zip(mean).zip(&scale).map(|((&b, m), s)| (f64::from(b) - f64::from(m) * s) as f32);
         Ok(Self { shift: shift.collect(), scale })
     }

@@ -69,7 +69,8 @@ impl Plan {
         let latent = space.rows(images.n, width);
         let logits = space.rows(images.n, folded.bias.len);
 
-        let compact = |start: usize, images: Images, columns: usize| Rows { start, rows: images.rows(), columns, step: columns };
+        let compact =
+            |start: usize, images: Images, columns: usize| Rows { start, rows: images.rows(), columns, step: columns };
         let whole = |index: usize, shape: &Shape| compact(turns[index % 2], shape.images, shape.width);
         let first = whole(0, &shapes.blocks[0]).first(config.init_features);
         let convolved = compact(activated, shapes.stem, config.init_features);
@@ -77,7 +78,7 @@ impl Plan {
             Step::Convolve { input: image, images, window: STEM, kernel: folded.stem.kernel, output: convolved },
             Step::MaxPool { input: convolved, images: shapes.stem, shift: folded.stem.shift, output: first },
         ];
-        let mut stages = vec![0..steps.len()];
+        let mut stages: Vec<_> = std::iter::once(0..steps.len()).collect();
         let mut places = vec![Place { rows: image.first(config.channels), images, affine: None }];
         places.push(Place { rows: first, images: shapes.blocks[0].images, affine: None });
         for (index, (shape, layers)) in shapes.blocks.iter().zip(&folded.blocks).enumerate() {
@@ -104,7 +105,12 @@ impl Plan {
                 let from = steps.len();
                 let halved = compact(activated, next.images, shape.width);
                 let output = whole(index + 1, next).first(next.entering);
-                steps.push(Step::Halve { input: block, images: shape.images, affine: transition.affine, output: halved });
+                steps.push(Step::Halve {
+                    input: block,
+                    images: shape.images,
+                    affine: transition.affine,
+                    output: halved,
+                });
                 let weight = transition.weight;
                 steps.push(Step::Product { input: halved, weight, bias: None, relu: false, output });
                 stages.push(from..steps.len());
@@ -118,7 +124,8 @@ impl Plan {
         }
         let (weight, bias) = (folded.classifier, Some(folded.bias));
         steps.push(Step::Product { input: latent, weight, bias, relu: false, output: logits });
-        let program = Program::new(steps, value, folded.parameters, space.bytes).map_err(Error::tensor("CudaDenseNet"))?;
+        let program =
+            Program::new(steps, value, folded.parameters, space.bytes).map_err(Error::tensor("CudaDenseNet"))?;
         Ok(Self { program, stages, places, latent, logits })
     }
 }

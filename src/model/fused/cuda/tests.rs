@@ -17,7 +17,8 @@ struct Drawn;
 
 impl SimpleBackend for Drawn {
     fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
-        let spread = if shape.rank() > 1 { (3.0 / shape.dims()[1..].iter().product::<usize>() as f32).sqrt() } else { 0.4 };
+        let spread =
+            if shape.rank() > 1 { (3.0 / shape.dims()[1..].iter().product::<usize>() as f32).sqrt() } else { 0.4 };
         let middle = if name.ends_with("norm1.weight") || name.ends_with("running_var") { 1.0 } else { 0.1 };
         let mut rng = SplitMix64::named(0, name);
         let mut draw = || middle + spread * ((rng.next_u64() >> 40) as f32 / (1 << 23) as f32 - 1.0);
@@ -56,7 +57,12 @@ fn assert_close(found: &[f32], expected: &[f32], what: &str) {
 }
 
 /// The plan's pass over `xs` from the stage `from` on: what leaves each stage, then latent and logits.
-fn run(config: &DenseNetConfig, folded: &(Folded, Vec<u8>), xs: &Tensor, from: usize) -> (Vec<Vec<f32>>, [Vec<f32>; 2]) {
+fn run(
+    config: &DenseNetConfig,
+    folded: &(Folded, Vec<u8>),
+    xs: &Tensor,
+    from: usize,
+) -> (Vec<Vec<f32>>, [Vec<f32>; 2]) {
     let (n, _, h, w) = xs.dims4().unwrap();
     let batch = batch_for(from, Images { n, h, w });
     let plan = Plan::new(config, &folded.0, batch, 4).unwrap();
@@ -100,7 +106,11 @@ fn plans_do_what_the_plain_network_does() {
             let (outputs, [latent, logits]) = run(&config, &folded, &before, from);
             for (stage, output) in (from..).zip(&outputs) {
                 let split = &plain.split_points()[stage];
-                assert_close(output, &flat(&plain.forward_to(split, &xs).unwrap()), &format!("{config:?} {from} {split}"));
+                assert_close(
+                    output,
+                    &flat(&plain.forward_to(split, &xs).unwrap()),
+                    &format!("{config:?} {from} {split}"),
+                );
             }
             assert_close(&latent, &flat(&expected.latent), &format!("{config:?} {from} latent"));
             assert_close(&logits, &flat(&expected.logits), &format!("{config:?} {from} logits"));
