@@ -140,7 +140,7 @@ impl Machine {
         self.queue(steps)
     }
 
-    /// Queues all steps; from the third time on as one recorded graph, where the driver records one.
+    /// Queues all steps: one by one at first, from the second time on as a graph, where the driver records one.
     pub(crate) fn run_all(&mut self, replay: bool) -> Result<()> {
         let steps = 0..current(&self.tapes)?.work.len();
         if !replay {

@@ -23,7 +23,7 @@ pub struct CudaOptions {
     /// Lets products and convolutions of f32 round their factors to TF32, which has 10 bits of fraction: faster, with
     /// differences of about 1e-3. Default false. Other types do not heed it.
     pub tf32: bool,
-    /// Records a pass as a CUDA graph, which is replayed from the third pass of a size on: one call to the driver
+    /// Records a pass as a CUDA graph, which is replayed from the second pass of a size on: one call to the driver
     /// instead of some 300 to 600. Default true.
     pub replay: bool,
 }

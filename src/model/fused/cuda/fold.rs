@@ -29,7 +29,7 @@ pub(super) struct Folded {
     pub(super) bias: Values,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Stem {
     pub(super) kernel: Values,
     pub(super) shift: Values,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::fold::Folded;
+use super::fold::{Folded, Layer, Stem, Transition};
 use crate::model::DenseNetConfig;
 use crate::nn::cuda::{ALIGNMENT, Affine, Images, Program, Rows, Step, Window};
 use crate::{Error, Result};
@@ -16,7 +16,7 @@ const SAME: Window = Window { side: 3, stride: 1, padding: 1 };
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) program: Program,
-    /// The steps of each stage. The last stage, `norm5`, has none: it is [`Place::affine`], applied on the way out.
+    /// The steps of each stage. The last one, `norm5`, has none: it is [`Place::affine`], applied on the way out.
     pub(super) stages: Vec<Range<usize>>,
     /// What flows into the network, and out of each stage.
     pub(super) places: Vec<Place>,
@@ -37,9 +37,6 @@ pub(super) struct Place {
 impl Plan {
     /// For a batch `images`, in values of `value` bytes.
     ///
-    /// Two dense blocks take turns in memory; all else is shared by all layers: the activated columns, the bottleneck, and
-    /// the newest channels before they are put behind the block's.
-    ///
     /// # Errors
     ///
     /// [`Error::Argument`] if so many halvings leave no pixel of the image.
@@ -49,85 +46,139 @@ impl Plan {
             let expected = format!("sides that {} halvings leave a pixel of", config.block_layers.len() + 1);
             return Err(Error::argument("CudaDenseNet", expected, format!("{} x {}", images.h, images.w)));
         }
-        let growth = config.growth_rate;
-        let mut space = Space { value, bytes: 0 };
-        let largest = |parity: usize| {
-            let sizes = shapes.blocks.iter().skip(parity).step_by(2);
-            sizes.map(|block| block.images.rows() * block.width).max().unwrap_or(0)
-        };
-        let most = |columns: fn(&Shape) -> usize| {
-            shapes.blocks.iter().map(|block| block.images.rows() * columns(block)).max().unwrap_or(0)
-        };
-        let image = space.rows(images.rows(), folded.channels);
-        let turns = [space.take(largest(0)), space.take(largest(1))];
-        // A transition leaves a quarter of the rows, so that what it activates is never more than its block.
-        let stem = shapes.stem.rows() * config.init_features;
-        let activated = space.take(stem.max(most(|block| block.width)));
-        let middle = space.take(most(|_| 1) * config.bn_size * growth);
-        let newest = space.take(most(|_| 1) * growth);
-        let width = shapes.blocks.last().map_or(0, |block| block.width);
-        let latent = space.rows(images.n, width);
-        let logits = space.rows(images.n, folded.bias.len);
-
-        let compact =
-            |start: usize, images: Images, columns: usize| Rows { start, rows: images.rows(), columns, step: columns };
-        let whole = |index: usize, shape: &Shape| compact(turns[index % 2], shape.images, shape.width);
-        let first = whole(0, &shapes.blocks[0]).first(config.init_features);
-        let convolved = compact(activated, shapes.stem, config.init_features);
-        let mut steps = vec![
-            Step::Convolve { input: image, images, window: STEM, kernel: folded.stem.kernel, output: convolved },
-            Step::MaxPool { input: convolved, images: shapes.stem, shift: folded.stem.shift, output: first },
-        ];
-        let mut stages: Vec<_> = std::iter::once(0..steps.len()).collect();
-        let mut places = vec![Place { rows: image.first(config.channels), images, affine: None }];
-        places.push(Place { rows: first, images: shapes.blocks[0].images, affine: None });
-        for (index, (shape, layers)) in shapes.blocks.iter().zip(&folded.blocks).enumerate() {
-            let (from, block) = (steps.len(), whole(index, shape));
-            let newest = compact(newest, shape.images, growth);
-            for (place, layer) in layers.iter().enumerate() {
-                let columns = shape.entering + place * growth;
-                let fresh = (place > 0).then_some(newest);
-                let kept = block.first(columns - fresh.map_or(0, |fresh| fresh.columns));
-                let activated = compact(activated, shape.images, columns);
-                let middle = compact(middle, shape.images, config.bn_size * growth);
-                let (weight, bias) = (layer.conv1, Some(layer.bias));
-                steps.push(Step::Activate { block: kept, fresh, affine: layer.affine, output: activated });
-                steps.push(Step::Product { input: activated, weight, bias, relu: true, output: middle });
-                let (images, kernel) = (shape.images, layer.conv2);
-                steps.push(Step::Convolve { input: middle, images, window: SAME, kernel, output: newest });
-            }
-            if !layers.is_empty() {
-                steps.push(Step::Append { block: block.first(shape.width - growth), fresh: newest });
-            }
-            stages.push(from..steps.len());
-            places.push(Place { rows: block, images: shape.images, affine: None });
+        let layout = Layout::new(config, folded, &shapes, images, value);
+        let image = Place { rows: layout.image.first(config.channels), images, affine: None };
+        let mut pass = Pass { layout, steps: Vec::new(), stages: Vec::new(), places: vec![image] };
+        pass.stem(folded, &shapes, images);
+        for (index, layers) in folded.blocks.iter().enumerate() {
+            pass.block(config, index, &shapes.blocks[index], layers);
             if let (Some(transition), Some(next)) = (folded.transitions.get(index), shapes.blocks.get(index + 1)) {
-                let from = steps.len();
-                let halved = compact(activated, next.images, shape.width);
-                let output = whole(index + 1, next).first(next.entering);
-                steps.push(Step::Halve {
-                    input: block,
-                    images: shape.images,
-                    affine: transition.affine,
-                    output: halved,
-                });
-                let weight = transition.weight;
-                steps.push(Step::Product { input: halved, weight, bias: None, relu: false, output });
-                stages.push(from..steps.len());
-                places.push(Place { rows: output, images: next.images, affine: None });
+                pass.transition(index, &shapes.blocks[index], next, transition);
             }
         }
-        stages.push(steps.len()..steps.len());
-        if let Some(&Place { rows, images, .. }) = places.last() {
-            places.push(Place { rows, images, affine: Some(folded.last) });
-            steps.push(Step::Mean { input: rows, images, affine: folded.last, output: latent });
+        pass.head(folded);
+        let Pass { layout, steps, stages, places } = pass;
+        let program = Program::new(steps, value, folded.parameters, layout.bytes);
+        let program = program.map_err(Error::tensor("CudaDenseNet"))?;
+        Ok(Self { program, stages, places, latent: layout.latent, logits: layout.logits })
+    }
+}
+
+/// Where everything lies. Two dense blocks take turns in memory; all else is shared by all layers.
+struct Layout {
+    image: Rows,
+    turns: [usize; 2],
+    /// What a 1x1 convolution reads, and before that what the first convolution gives.
+    activated: usize,
+    /// Between the two convolutions of a layer.
+    middle: usize,
+    /// A layer's channels before they are put behind the block's.
+    newest: usize,
+    latent: Rows,
+    logits: Rows,
+    bytes: usize,
+}
+
+impl Layout {
+    fn new(config: &DenseNetConfig, folded: &Folded, shapes: &Shapes, images: Images, value: usize) -> Self {
+        let mut space = Space { value, bytes: 0 };
+        let blocks = || shapes.blocks.iter();
+        let size = |block: &Shape| block.images.rows() * block.width;
+        let turn = |parity: usize| blocks().skip(parity).step_by(2).map(size).max().unwrap_or(0);
+        let pixels = blocks().map(|block| block.images.rows()).max().unwrap_or(0);
+        // A transition leaves a quarter of the rows, so that what it activates is never more than its block.
+        let activated = turn(0).max(turn(1)).max(shapes.stem.rows() * config.init_features);
+        Self {
+            image: space.rows(images.rows(), folded.channels),
+            turns: [space.take(turn(0)), space.take(turn(1))],
+            activated: space.take(activated),
+            middle: space.take(pixels * config.bn_size * config.growth_rate),
+            newest: space.take(pixels * config.growth_rate),
+            latent: space.rows(images.n, config.latent_dim()),
+            logits: space.rows(images.n, folded.bias.len),
+            bytes: space.bytes,
+        }
+    }
+
+    /// The whole of a block.
+    fn block(&self, index: usize, shape: &Shape) -> Rows {
+        compact(self.turns[index % 2], shape.images, shape.width)
+    }
+}
+
+/// A plan while it is written.
+struct Pass {
+    layout: Layout,
+    steps: Vec<Step>,
+    stages: Vec<Range<usize>>,
+    places: Vec<Place>,
+}
+
+impl Pass {
+    /// Ends a stage, which gives `rows`, through `affine` where there is one.
+    fn end(&mut self, rows: Rows, images: Images, affine: Option<Affine>) {
+        let from = self.stages.last().map_or(0, |stage| stage.end);
+        self.stages.push(from..self.steps.len());
+        self.places.push(Place { rows, images, affine });
+    }
+
+    fn stem(&mut self, folded: &Folded, shapes: &Shapes, images: Images) {
+        let Stem { kernel, shift } = folded.stem;
+        let block = &shapes.blocks[0];
+        let convolved = compact(self.layout.activated, shapes.stem, block.entering);
+        let output = self.layout.block(0, block).first(block.entering);
+        let input = self.layout.image;
+        self.steps.push(Step::Convolve { input, images, window: STEM, kernel, output: convolved });
+        self.steps.push(Step::MaxPool { input: convolved, images: shapes.stem, shift, output });
+        self.end(output, block.images, None);
+    }
+
+    fn block(&mut self, config: &DenseNetConfig, index: usize, shape: &Shape, layers: &[Layer]) {
+        let (images, growth) = (shape.images, config.growth_rate);
+        let block = self.layout.block(index, shape);
+        let middle = compact(self.layout.middle, images, config.bn_size * growth);
+        let newest = compact(self.layout.newest, images, growth);
+        for (place, layer) in layers.iter().enumerate() {
+            // The layer before this one has left its channels beside the block.
+            let columns = shape.entering + place * growth;
+            let (fresh, kept) = if place == 0 { (None, columns) } else { (Some(newest), columns - growth) };
+            let (block, activated) = (block.first(kept), compact(self.layout.activated, images, columns));
+            let (weight, bias, kernel) = (layer.conv1, Some(layer.bias), layer.conv2);
+            self.steps.push(Step::Activate { block, fresh, affine: layer.affine, output: activated });
+            self.steps.push(Step::Product { input: activated, weight, bias, relu: true, output: middle });
+            self.steps.push(Step::Convolve { input: middle, images, window: SAME, kernel, output: newest });
+        }
+        if !layers.is_empty() {
+            self.steps.push(Step::Append { block: block.first(shape.width - growth), fresh: newest });
+        }
+        self.end(block, images, None);
+    }
+
+    fn transition(&mut self, index: usize, shape: &Shape, next: &Shape, transition: &Transition) {
+        let input = self.layout.block(index, shape);
+        let halved = compact(self.layout.activated, next.images, shape.width);
+        let output = self.layout.block(index + 1, next).first(next.entering);
+        self.steps.push(Step::Halve { input, images: shape.images, affine: transition.affine, output: halved });
+        let weight = transition.weight;
+        self.steps.push(Step::Product { input: halved, weight, bias: None, relu: false, output });
+        self.end(output, next.images, None);
+    }
+
+    /// The last stage, which is an affine of the last block, and what follows it.
+    fn head(&mut self, folded: &Folded) {
+        let Layout { latent, logits, .. } = self.layout;
+        if let Some(&Place { rows, images, .. }) = self.places.last() {
+            self.end(rows, images, Some(folded.last));
+            self.steps.push(Step::Mean { input: rows, images, affine: folded.last, output: latent });
         }
         let (weight, bias) = (folded.classifier, Some(folded.bias));
-        steps.push(Step::Product { input: latent, weight, bias, relu: false, output: logits });
-        let program =
-            Program::new(steps, value, folded.parameters, space.bytes).map_err(Error::tensor("CudaDenseNet"))?;
-        Ok(Self { program, stages, places, latent, logits })
+        self.steps.push(Step::Product { input: latent, weight, bias, relu: false, output: logits });
     }
+}
+
+/// A matrix for `images` with no gaps between its rows.
+fn compact(start: usize, images: Images, columns: usize) -> Rows {
+    Rows { start, rows: images.rows(), columns, step: columns }
 }
 
 /// The size of a batch whose feature map before the stage `stage` is `images`. There are several; any does, since what
