@@ -51,9 +51,9 @@ impl Plan {
         let mut pass = Pass { layout, steps: Vec::new(), stages: Vec::new(), places: vec![image] };
         pass.stem(folded, &shapes, images);
         for (index, layers) in folded.blocks.iter().enumerate() {
-            pass.block(config, index, &shapes.blocks[index], layers);
+            pass.block(config, &shapes.blocks[index], layers);
             if let (Some(transition), Some(next)) = (folded.transitions.get(index), shapes.blocks.get(index + 1)) {
-                pass.transition(index, &shapes.blocks[index], next, transition);
+                pass.transition(&shapes.blocks[index], next, transition);
             }
         }
         pass.head(folded);
@@ -64,10 +64,11 @@ impl Plan {
     }
 }
 
-/// Where everything lies. Two dense blocks take turns in memory; all else is shared by all layers.
+/// Where everything lies, shared by all layers. One dense block takes the memory of the one before it, since the transition
+/// between them has by then read all of it.
 struct Layout {
     image: Rows,
-    turns: [usize; 2],
+    block: usize,
     /// What a 1x1 convolution reads, and before that what the first convolution gives.
     activated: usize,
     /// Between the two convolutions of a layer.
@@ -82,15 +83,13 @@ struct Layout {
 impl Layout {
     fn new(config: &DenseNetConfig, folded: &Folded, shapes: &Shapes, images: Images, value: usize) -> Self {
         let mut space = Space { value, bytes: 0 };
-        let blocks = || shapes.blocks.iter();
-        let size = |block: &Shape| block.images.rows() * block.width;
-        let turn = |parity: usize| blocks().skip(parity).step_by(2).map(size).max().unwrap_or(0);
-        let pixels = blocks().map(|block| block.images.rows()).max().unwrap_or(0);
+        let block = shapes.blocks.iter().map(|block| block.images.rows() * block.width).max().unwrap_or(0);
+        let pixels = shapes.blocks.iter().map(|block| block.images.rows()).max().unwrap_or(0);
         // A transition leaves a quarter of the rows, so that what it activates is never more than its block.
-        let activated = turn(0).max(turn(1)).max(shapes.stem.rows() * config.init_features);
+        let activated = block.max(shapes.stem.rows() * config.init_features);
         Self {
             image: space.rows(images.rows(), folded.channels),
-            turns: [space.take(turn(0)), space.take(turn(1))],
+            block: space.take(block),
             activated: space.take(activated),
             middle: space.take(pixels * config.bn_size * config.growth_rate),
             newest: space.take(pixels * config.growth_rate),
@@ -101,8 +100,8 @@ impl Layout {
     }
 
     /// The whole of a block.
-    fn block(&self, index: usize, shape: &Shape) -> Rows {
-        compact(self.turns[index % 2], shape.images, shape.width)
+    fn block(&self, shape: &Shape) -> Rows {
+        compact(self.block, shape.images, shape.width)
     }
 }
 
@@ -126,16 +125,16 @@ impl Pass {
         let Stem { kernel, shift } = folded.stem;
         let block = &shapes.blocks[0];
         let convolved = compact(self.layout.activated, shapes.stem, block.entering);
-        let output = self.layout.block(0, block).first(block.entering);
+        let output = self.layout.block(block).first(block.entering);
         let input = self.layout.image;
         self.steps.push(Step::Convolve { input, images, window: STEM, kernel, output: convolved });
         self.steps.push(Step::MaxPool { input: convolved, images: shapes.stem, shift, output });
         self.end(output, block.images, None);
     }
 
-    fn block(&mut self, config: &DenseNetConfig, index: usize, shape: &Shape, layers: &[Layer]) {
+    fn block(&mut self, config: &DenseNetConfig, shape: &Shape, layers: &[Layer]) {
         let (images, growth) = (shape.images, config.growth_rate);
-        let block = self.layout.block(index, shape);
+        let block = self.layout.block(shape);
         let middle = compact(self.layout.middle, images, config.bn_size * growth);
         let newest = compact(self.layout.newest, images, growth);
         for (place, layer) in layers.iter().enumerate() {
@@ -154,10 +153,10 @@ impl Pass {
         self.end(block, images, None);
     }
 
-    fn transition(&mut self, index: usize, shape: &Shape, next: &Shape, transition: &Transition) {
-        let input = self.layout.block(index, shape);
+    fn transition(&mut self, shape: &Shape, next: &Shape, transition: &Transition) {
+        let input = self.layout.block(shape);
         let halved = compact(self.layout.activated, next.images, shape.width);
-        let output = self.layout.block(index + 1, next).first(next.entering);
+        let output = self.layout.block(next).first(next.entering);
         self.steps.push(Step::Halve { input, images: shape.images, affine: transition.affine, output: halved });
         let weight = transition.weight;
         self.steps.push(Step::Product { input: halved, weight, bias: None, relu: false, output });

@@ -130,9 +130,9 @@ fn torchvisions_networks_are_planned() {
             assert_eq!(plan.latent.columns, config.latent_dim());
         }
         if config == DenseNetConfig::densenet201() {
-            // A block's two turns, the activated columns, the bottleneck: 8.5 MiB for an image of 224 in 16 bits.
+            // The image, a block, what is activated of it, the bottleneck: 4.8 MiB for 224 x 224 in 16 bits.
             let plan = Plan::new(&config, &folded, Images { n: 1, h: 224, w: 224 }, 2).unwrap();
-            assert!(plan.program.buffers() < 17 << 19, "{}", plan.program.buffers());
+            assert!(plan.program.buffers() < 5 << 20, "{}", plan.program.buffers());
         }
     }
 }
