@@ -24,7 +24,7 @@ pub struct CudaOptions {
     /// differences of about 1e-3. Default false. Other types do not heed it.
     pub tf32: bool,
     /// Records a pass as a CUDA graph, which is replayed from the second pass of a size on: one call to the driver
-    /// instead of some 300 to 600. Default true.
+    /// instead of 308 launches for DenseNet-201. Default true.
     pub replay: bool,
 }
 
