@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn every_value_of_every_row_is_counted() {
-        let values: Vec<u8> = (0..4099u32).map(|place| (place * place >> 3) as u8).collect();
+        let values: Vec<u8> = (0..4099u32).map(|place| ((place * place) >> 3) as u8).collect();
         for length in [0, 1, 7, 8, 9, 255, 4099] {
             let found = histogram(values[..length].chunks(100));
             for (value, count) in (0..=255).zip(found) {
