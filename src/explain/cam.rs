@@ -22,13 +22,17 @@ pub(super) fn maps(
     split: Option<&str>,
     kind: Kind,
 ) -> Result<Vec<Heat>> {
-    let split = choose(batch, model, split)?;
+    let (split, mut seen) = choose(batch, model, split)?;
     let rows = gradient_rows(model.device());
     let mut maps = Vec::with_capacity(batch.n);
     for start in (0..batch.n).step_by(rows) {
         let images: Vec<usize> = (start..batch.n.min(start + rows)).collect();
         let xs = batch.xs.narrow(0, start, images.len()).map_err(Error::tensor("input"))?;
-        let features = model.forward_to(&split, &xs)?;
+        // To choose, the first image may have been run already.
+        let features = match seen.take() {
+            Some(features) if images.len() == 1 => features,
+            _ => model.forward_to(&split, &xs)?,
+        };
         let slope = goal.slope(&features, &images, |features| model.forward_from(&split, features))?;
         let (_, channels, height, width) = shape(&features, &split)?;
         let (activations, gradients) = (numbers(&features)?, numbers(&slope)?);
@@ -47,8 +51,8 @@ pub(super) fn maps(
     Ok(maps)
 }
 
-/// The split point that was asked for, or the last one whose maps have more than one place.
-fn choose(batch: &Batch, model: &dyn Model, split: Option<&str>) -> Result<String> {
+/// The split point that was asked for, or the last one whose maps have more than one place, with the maps of the first image.
+fn choose(batch: &Batch, model: &dyn Model, split: Option<&str>) -> Result<(String, Option<Tensor>)> {
     let points = model.split_points();
     if points.is_empty() {
         let found = format!("the model {}, which has none: integrated gradients and occlusion need none", model.name());
@@ -56,7 +60,7 @@ fn choose(batch: &Batch, model: &dyn Model, split: Option<&str>) -> Result<Strin
     }
     if let Some(split) = split {
         if points.iter().any(|point| point == split) {
-            return Ok(split.to_owned());
+            return Ok((split.to_owned(), None));
         }
         return Err(Error::argument("explain", format!("a split point: {}", points.join(", ")), split));
     }
@@ -64,10 +68,10 @@ fn choose(batch: &Batch, model: &dyn Model, split: Option<&str>) -> Result<Strin
     let mut found = String::new();
     for point in points.iter().rev() {
         let features = model.forward_to(point, &image)?;
-        match *features.dims() {
-            [_, _, h, w] if h * w > 1 => return Ok(point.clone()),
-            ref dims => found = format!("{dims:?} at {point}"),
+        if matches!(*features.dims(), [_, _, h, w] if h * w > 1) {
+            return Ok((point.clone(), Some(features)));
         }
+        found = format!("{:?} at {point}", features.dims());
     }
     Err(Error::argument("explain", "a split point with maps (n, c, h, w) of more than one place", found))
 }
