@@ -110,7 +110,7 @@ mod tests {
             let mut seen = seen.into_inner().unwrap();
             assert!(seen.is_sorted_by_key(|(step, _)| *step));
             seen.sort_unstable();
-            let all: Vec<_> = units.iter().enumerate().flat_map(|(step, &n)| (0..n).map(move |unit| (step, unit)));
+            let all = units.iter().enumerate().flat_map(|(step, &n)| (0..n).map(move |unit| (step, unit)));
             assert_eq!(seen, all.collect::<Vec<_>>());
         }
     }

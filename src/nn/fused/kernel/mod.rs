@@ -13,6 +13,9 @@ pub(super) use product::Product;
 pub(super) use stem::{Max, Stem};
 pub(super) use winograd::Tile;
 
+#[cfg(test)]
+mod tests;
+
 use super::{GRANULE, Level};
 
 /// The kernels of one instruction set. Calling one needs what its generic original asks for; that the processor has
