@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use leap_binder::Error;
 use leap_binder::imaging::{Colours, ImageSpec, Normalisation};
 use leap_binder::model::{
-    Architecture, Card, Checkpoint, Classifier, Mode, Model, Network, Output, Weights, learned, save,
+    Architecture, Card, Checkpoint, Classifier, Engine, Mode, Model, Network, Output, Weights, learned, save,
 };
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
@@ -184,8 +184,8 @@ fn a_classifier_follows_the_training_of_its_network() {
 #[test]
 fn types_that_the_cpu_does_not_compute_in_are_refused() {
     let weights = Weights::random(card(&["a"]), 0).unwrap();
-    for dtype in [DType::BF16, DType::U8] {
-        let error = Classifier::with_dtype(&weights, &CPU, dtype).unwrap_err();
+    for (engine, dtype) in [(Engine::Plain, DType::BF16), (Engine::Plain, DType::U8), (Engine::Fused, DType::U8)] {
+        let error = Classifier::with_engine(&weights, &CPU, dtype, engine).unwrap_err();
         assert!(matches!(error, Error::Device { .. }), "{error}");
     }
     let wide = Classifier::new(&weights, &CPU).unwrap();

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use leap_binder::contract::DataState;
 use leap_binder::imaging::Resampling;
+use leap_binder::model::Engine;
 use leap_binder::pneumonia::{Config, shipped};
 
 /// The kernel that adapts the binder's images to the weights.
@@ -32,9 +33,12 @@ pub(crate) struct Args {
     /// cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
-    /// What the network computes in: f32, f16, or, on a GPU, bf16
+    /// What the network computes in: f32, f16, or bf16, which on the CPU only the fused engine has
     #[arg(long, default_value = "f32")]
     pub(crate) dtype: String,
+    /// What evaluates the network: fused, which is compiled for this processor, or plain, which is candle's operations
+    #[arg(long, default_value = "fused")]
+    pub(crate) engine: Engine,
     /// Subsets to evaluate, separated by commas: training, validation, test, all
     #[arg(long, value_delimiter = ',', default_value = "all", value_parser = subset)]
     subset: Vec<Chosen>,

@@ -141,7 +141,7 @@ fn run(args: &Args) -> Result<Outcome> {
 
 /// The network of `weights`, with images resampled where that was asked for.
 fn model(args: &Args, weights: &Weights, spec: &ImageSpec) -> Result<Arc<dyn Model>> {
-    let classifier = Classifier::with_dtype(weights, &device(&args.device)?, dtype(&args.dtype)?)?;
+    let classifier = Classifier::with_engine(weights, &device(&args.device)?, dtype(&args.dtype)?, args.engine)?;
     Ok(if args.adapts() {
         Arc::new(Adapted::new(classifier, spec.clone(), args::ADAPTING))
     } else {

@@ -11,7 +11,7 @@ const MOST_STEPS: usize = 1000;
 
 /// How heat maps are tested.
 ///
-/// A map costs `2 * (steps + 1) * (moves + 1)` passes without gradients, and one map of the randomised model.
+/// A map costs `2 * (steps - 1) * (moves + 1) + 3` passes without gradients, and one map of the randomised model.
 #[derive(Debug, Clone)]
 pub struct FaithfulnessOptions<'a> {
     /// Points of a curve beside its start, 1 to 1000. Default: 10.
@@ -88,9 +88,7 @@ pub fn faithfulness(
     let images = maps.iter().zip(twins).zip(deleted.into_iter().zip(inserted)).enumerate();
     images
         .map(|(image, ((map, twin), (deleted, inserted)))| {
-            let plain = batch.values(image)?;
-            let curves =
-                Curves { batch: &batch, model, goal: &goal, image, plain, deleted, inserted, steps: options.steps };
+            let curves = Curves::new(&batch, model, &goal, image, (deleted, inserted), options.steps)?;
             let heat = map.upsampled(spec.width, spec.height)?;
             let found = curves.areas(&heat.values)?;
             let chance = by_chance(&curves, &heat, options)?;

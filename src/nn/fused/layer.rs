@@ -1,6 +1,8 @@
 //! The layers as the kernels want them: where their weights lie, and how these are packed.
 
+use super::GRANULE;
 use super::buffer::{Buffer, Layout, Slot};
+use super::kernel::{Products, round};
 use super::shape::Channels;
 
 /// A batch normalisation as `x * scale + shift`.
@@ -38,33 +40,48 @@ pub(super) struct Pointwise {
     /// Places of the input, a multiple of the granule.
     pub(super) depth: usize,
     pub(super) panels: usize,
-    /// `[panels][depth][panel]`.
+    pub(super) products: &'static Products,
+    /// `[panels][words of depth][panel]`.
     pub(super) weights: Slot,
     /// `[panels][panel]`; with it comes the ReLU.
     pub(super) bias: Option<Slot>,
 }
 
 impl Pointwise {
-    pub(super) fn plan(layout: &mut Layout, depth: usize, out: usize, biased: bool, panel: usize) -> Self {
+    pub(super) fn plan(
+        layout: &mut Layout,
+        products: &'static Products,
+        depth: usize,
+        out: usize,
+        biased: bool,
+        panel: usize,
+    ) -> Self {
         let panels = out.div_ceil(panel);
         Self {
             affine: Affine::plan(layout, depth),
             depth,
             panels,
-            weights: layout.take(panels * depth * panel),
+            products,
+            weights: layout.take(panels * products.words(depth) * panel),
             bias: biased.then(|| layout.take(panels * panel)),
         }
     }
 
+    /// Words that a pixel takes as an operand.
+    pub(super) fn operands(&self) -> usize {
+        self.products.words(self.depth)
+    }
+
     /// Packs `[out][in]` weights whose inputs lie at `places`; `after` scales and shifts the outputs.
     pub(super) fn pack(&self, to: &mut Buffer, weights: &[f32], channels: &Channels, after: Option<&Folded>) {
-        let panel = self.weights.len / (self.panels * self.depth);
+        let words = self.products.words(self.depth);
+        let panel = self.weights.len / (self.panels * words);
         let packed = to.slot_mut(self.weights);
         for (out, row) in weights.chunks_exact(channels.places.len()).enumerate() {
             let scale = after.map_or(1.0, |folded| folded.scale[out]);
-            let column = &mut packed[out / panel * self.depth * panel + out % panel..];
+            let column = &mut packed[out / panel * words * panel + out % panel..];
             for (&weight, &place) in row.iter().zip(&channels.places) {
-                column[place * panel] = weight * scale;
+                put(self.products, column, place, panel, weight * scale);
             }
         }
         if let (Some(bias), Some(folded)) = (self.bias, after) {
@@ -81,33 +98,55 @@ pub(super) struct Winograd {
     pub(super) panels: usize,
     /// The side of an input tile, 4 or 6.
     pub(super) tile: usize,
-    /// `[tile * tile][panels][depth][panel]`.
+    pub(super) products: &'static Products,
+    /// `[tile * tile][panels][words of depth][panel]`.
     pub(super) weights: Slot,
 }
 
 impl Winograd {
-    pub(super) fn plan(layout: &mut Layout, depth: usize, out: usize, tile: usize, panel: usize) -> Self {
+    pub(super) fn plan(
+        layout: &mut Layout,
+        products: &'static Products,
+        depth: usize,
+        out: usize,
+        tile: usize,
+        panel: usize,
+    ) -> Self {
         let panels = out.div_ceil(panel);
-        Self { depth, panels, tile, weights: layout.take(tile * tile * panels * depth * panel) }
+        let weights = layout.take(tile * tile * panels * products.words(depth) * panel);
+        Self { depth, panels, tile, products, weights }
     }
 
     /// Packs `[out][inputs][3][3]` taps as `G g G^T`, computed in f64.
     pub(super) fn pack(&self, to: &mut Buffer, weights: &[f32], inputs: usize) {
         let position = self.weights.len / (self.tile * self.tile);
-        let panel = position / (self.panels * self.depth);
+        let words = self.products.words(self.depth);
+        let panel = position / (self.panels * words);
         let packed = to.slot_mut(self.weights);
         let matrix = if self.tile == 4 { &SMALL[..] } else { &LARGE[..] };
         for (index, taps) in weights.chunks_exact(9).enumerate() {
             let (out, input) = (index / inputs, index % inputs);
-            let place = (out / panel * self.depth + input) * panel + out % panel;
+            let start = out / panel * words * panel + out % panel;
             for (y, left) in matrix.iter().enumerate() {
                 let row: [f64; 3] = std::array::from_fn(|x| (0..3).map(|k| left[k] * f64::from(taps[k * 3 + x])).sum());
                 for (x, right) in matrix.iter().enumerate() {
                     let value: f64 = (0..3).map(|k| row[k] * right[k]).sum();
-                    packed[(y * self.tile + x) * position + place] = value as f32;
+                    let column = &mut packed[(y * self.tile + x) * position + start..];
+                    put(self.products, column, input, panel, value as f32);
                 }
             }
         }
+    }
+}
+
+/// Writes the weight of the `depth`th input channel to a column of words that lie `panel` apart.
+fn put(products: &Products, column: &mut [f32], depth: usize, panel: usize, value: f32) {
+    if products.words == GRANULE {
+        column[depth * panel] = value;
+    } else {
+        let word = &mut column[depth / 2 * panel];
+        let (bits, half) = (word.to_bits(), u32::from(round(value)));
+        *word = f32::from_bits(if depth % 2 == 0 { bits & 0xffff_0000 | half } else { bits & 0xffff | half << 16 });
     }
 }
 

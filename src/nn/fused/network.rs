@@ -63,6 +63,7 @@ impl Network {
     pub(crate) fn new(shape: Shape, precision: Precision, level: Level) -> io::Result<Option<Self>> {
         let Some(kernels) = Kernels::of(level) else { return Ok(None) };
         let panel = kernels.panel;
+        let products = kernels.products(precision);
         let mut layout = Layout::default();
         let width = shape.bn_size * shape.growth_rate;
         let stem = Stem::plan(&mut layout, shape.channels, shape.init_features, panel);
@@ -72,19 +73,28 @@ impl Network {
         for (index, &count) in shape.block_layers.iter().enumerate() {
             let mut channels = Channels::entering(entering[index]);
             let tile = if sides[index].0.min(sides[index].1) >= LARGE_TILES { 6 } else { 4 };
+            // The larger tiles' transforms magnify what rounding to bf16 leaves.
+            let transformed = if tile == 4 { products } else { kernels.products(Precision::F32) };
             let mut layers = Vec::new();
             for _ in 0..count {
                 let place = channels.depth();
                 layers.push(Dense {
-                    bottleneck: Pointwise::plan(&mut layout, place, width, true, panel),
-                    grow: Winograd::plan(&mut layout, width.next_multiple_of(GRANULE), shape.growth_rate, tile, panel),
+                    bottleneck: Pointwise::plan(&mut layout, products, place, width, true, panel),
+                    grow: Winograd::plan(
+                        &mut layout,
+                        transformed,
+                        width.next_multiple_of(GRANULE),
+                        shape.growth_rate,
+                        tile,
+                        panel,
+                    ),
                     place,
                 });
                 channels.append(shape.growth_rate);
             }
             let depth = channels.depth();
             let next = (index + 1 < shape.block_layers.len()).then(|| entering[index + 1]);
-            let transition = next.map(|out| Pointwise::plan(&mut layout, depth, out, false, panel));
+            let transition = next.map(|out| Pointwise::plan(&mut layout, products, depth, out, false, panel));
             // What enters is written in whole panels.
             let stride = depth.max(entering[index].next_multiple_of(panel));
             blocks.push(Block { channels, entering: entering[index], layers, transition, stride });

@@ -7,7 +7,10 @@ use super::buffer::Slot;
 use super::kernel::{Gather, Max, Product, Stem, Tile};
 use super::layer::Pointwise;
 use super::network::Network;
-use super::plan::{Plan, Split, Step};
+use super::plan::{Plan, Room, Split, Step};
+
+/// The most lines that are fetched ahead for each granule of depth: more than these are in each other's way.
+const AHEAD: usize = 8;
 
 /// A plan's memory, as the units of a step share it: each writes where no other reads or writes.
 #[derive(Clone, Copy)]
@@ -118,26 +121,22 @@ impl Pass<'_> {
     fn bottleneck(&self, block: usize, layer: usize, split: Split, unit: usize, worker: usize) {
         let room = &self.plan.rooms[block];
         let layer = &self.network.blocks[block].layers[layer].bottleneck;
-        let gather = Gather {
-            depth: layer.depth,
-            pixels: self.memory.at(room.pixels, 0),
-            places: std::ptr::null(),
-            rows: 0,
-            right: 0,
-            below: 0,
-            scale: self.weights(layer.affine.scale, 0),
-            shift: self.weights(layer.affine.shift, 0),
-            out: std::ptr::null_mut(),
-        };
+        let from = self.source(layer, room, 0);
         let out = (self.memory.at(room.middle, 0), &room.middle_places[..]);
-        self.product(layer, split, unit, worker, (self.network.kernels.gather, gather, &room.places), out);
+        self.product(layer, split, unit, worker, (layer.products.gather, from, &room.places), out);
     }
 
     fn transition(&self, block: usize, split: Split, unit: usize, worker: usize) {
         let (room, next) = (&self.plan.rooms[block], &self.plan.rooms[block + 1]);
-        let stride = self.network.blocks[block].stride;
         let Some(layer) = &self.network.blocks[block].transition else { return };
-        let gather = Gather {
+        let from = self.source(layer, room, self.network.blocks[block].stride);
+        let out = (self.memory.at(next.pixels, 0), &next.places[..]);
+        self.product(layer, split, unit, worker, (layer.products.gather_pooled, from, &room.corners), out);
+    }
+
+    /// Where a 1x1 convolution reads, but for the rows.
+    fn source(&self, layer: &Pointwise, room: &Room, stride: usize) -> Gather {
+        Gather {
             depth: layer.depth,
             pixels: self.memory.at(room.pixels, 0),
             places: std::ptr::null(),
@@ -147,9 +146,7 @@ impl Pass<'_> {
             scale: self.weights(layer.affine.scale, 0),
             shift: self.weights(layer.affine.shift, 0),
             out: std::ptr::null_mut(),
-        };
-        let out = (self.memory.at(next.pixels, 0), &next.places[..]);
-        self.product(layer, split, unit, worker, (self.network.kernels.gather_pooled, gather, &room.corners), out);
+        }
     }
 
     /// A unit of a 1x1 convolution: gathers its rows and multiplies them by its panels.
@@ -162,60 +159,61 @@ impl Pass<'_> {
         (gather, from, places): (unsafe fn(&Gather), Gather, &[u32]),
         (out, out_places): (*mut f32, &[u32]),
     ) {
-        let kernels = self.network.kernels;
+        let (products, panel) = (layer.products, self.network.kernels.panel);
         let (row_unit, panel_unit) = (unit / split.panel_units, unit % split.panel_units);
         let rows = part(split.rows, row_unit, split.row_units);
-        let panels = part(layer.panels, panel_unit, split.panel_units);
-        let (operands, _) = self.plan.scratch[worker];
-        for (first, count) in tiles(rows.clone(), kernels.rows()) {
+        let (operands, words) = (self.plan.scratch[worker].0, layer.operands());
+        let tiles = || tiles(rows.clone(), products.rows());
+        for (first, count) in tiles() {
             let args = Gather {
                 places: places[first..first + count].as_ptr(),
                 rows: count,
-                out: self.memory.at(operands, (first - rows.start) * layer.depth),
+                out: self.memory.at(operands, (first - rows.start) * words),
                 ..from
             };
             // SAFETY: the places are pixels of the block; the operands are this worker's.
             unsafe { gather(&args) };
         }
-        let count_tiles = rows.len().div_ceil(kernels.rows());
-        let ahead = kernels.panel.div_ceil(count_tiles).min(8);
-        for panel in panels {
-            let b = self.weights(layer.weights, panel * layer.depth * kernels.panel);
-            for (tile, (first, count)) in tiles(rows.clone(), kernels.rows()).enumerate() {
+        // While a panel is in use its successor is fetched, a share with each tile.
+        let ahead = (panel * products.words / GRANULE).div_ceil(rows.len().div_ceil(products.rows())).min(AHEAD);
+        for index in part(layer.panels, panel_unit, split.panel_units) {
+            let b = self.weights(layer.weights, index * words * panel);
+            for (tile, (first, count)) in tiles().enumerate() {
                 let args = Product {
                     depth: layer.depth,
-                    a: self.memory.at(operands, (first - rows.start) * layer.depth),
+                    a: self.memory.at(operands, (first - rows.start) * words),
                     b,
-                    bias: layer.bias.map_or(std::ptr::null(), |bias| self.weights(bias, panel * kernels.panel)),
+                    bias: layer.bias.map_or(std::ptr::null(), |bias| self.weights(bias, index * panel)),
                     relu: layer.bias.is_some(),
-                    out: out.wrapping_add(panel * kernels.panel),
+                    out: out.wrapping_add(index * panel),
                     rows: out_places[first..first + count].as_ptr(),
-                    next: b.wrapping_add((kernels.panel + tile * ahead) * layer.depth),
+                    next: b.wrapping_add(words * panel + tile * ahead * layer.depth),
                     ahead,
                 };
                 // SAFETY: the operands were gathered above; rows and panel are this unit's, inside the output.
-                unsafe { kernels.product[count - 1](&args) };
+                unsafe { products.product[count - 1](&args) };
             }
         }
     }
 
     /// A unit of a 3x3 convolution: a group of Winograd tiles.
     fn grow(&self, block: usize, layer: usize, unit: usize, worker: usize) {
-        let kernels = self.network.kernels;
-        let (plan, room, block) = (self.plan, &self.plan.rooms[block], &self.network.blocks[block]);
+        let (kernels, plan) = (self.network.kernels, self.plan);
+        let (room, block) = (&plan.rooms[block], &self.network.blocks[block]);
         let (layer, place) = (&block.layers[layer].grow, block.layers[layer].place);
         let (kind, positions) = (layer.tile / 2 - 2, layer.tile * layer.tile);
-        let panel = kernels.panel;
+        let (products, panel) = (layer.products, kernels.panel);
+        let words = products.words(layer.depth);
         let group = unit * room.group..((unit + 1) * room.group).min(room.tiles.0 * room.tiles.1);
         let count = group.len();
         let (operands, results) = plan.scratch[worker];
         // One cache line more, so that the positions of a tile do not all fall into the same few sets of the cache.
-        let (step, result_step) = (count * layer.depth + GRANULE, count * layer.panels * panel + GRANULE);
+        let (step, result_step) = (count * words + GRANULE, count * layer.panels * panel + GRANULE);
         let corner = |tile: usize| {
             let tile = group.start + tile;
             (tile / room.tiles.1 * room.outputs, tile % room.tiles.1 * room.outputs)
         };
-        for (first, rows) in tiles(0..count, kernels.rows()) {
+        for (first, rows) in tiles(0..count, products.rows()) {
             for row in 0..rows {
                 let (y, x) = corner(first + row);
                 let args = Tile {
@@ -223,22 +221,22 @@ impl Pass<'_> {
                     right: room.mid,
                     below: room.padded.1 * room.mid,
                     depth: layer.depth,
-                    places: self.memory.at(operands, first * layer.depth + row * GRANULE),
+                    places: self.memory.at(operands, first * words + row * products.words),
                     position: step,
-                    granule: rows * GRANULE,
+                    granule: rows * products.words,
                     inside: (0, 0),
                 };
                 // SAFETY: the tile is inside the padded map; the operands are this worker's.
-                unsafe { (kernels.to_operands[kind])(&args) };
+                unsafe { (products.to_operands[kind])(&args) };
             }
         }
         for position in 0..positions {
             for index in 0..layer.panels {
-                let b = self.weights(layer.weights, (position * layer.panels + index) * layer.depth * panel);
-                for (first, rows) in tiles(0..count, kernels.rows()) {
+                let b = self.weights(layer.weights, (position * layer.panels + index) * words * panel);
+                for (first, rows) in tiles(0..count, products.rows()) {
                     let args = Product {
                         depth: layer.depth,
-                        a: self.memory.at(operands, position * step + first * layer.depth),
+                        a: self.memory.at(operands, position * step + first * words),
                         b,
                         bias: std::ptr::null(),
                         relu: false,
@@ -248,7 +246,7 @@ impl Pass<'_> {
                         ahead: 0,
                     };
                     // SAFETY: operands and results are this worker's.
-                    unsafe { kernels.product[rows - 1](&args) };
+                    unsafe { products.product[rows - 1](&args) };
                 }
             }
         }

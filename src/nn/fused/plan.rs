@@ -142,7 +142,8 @@ impl Plan {
             }
             for layer in &block.layers {
                 let positions = layer.grow.tile.pow(2);
-                operands = operands.max(positions * (room.group * layer.grow.depth + GRANULE));
+                let words = layer.grow.products.words(layer.grow.depth);
+                operands = operands.max(positions * (room.group * words + GRANULE));
                 results = results.max(positions * (room.group * layer.grow.panels * panel + GRANULE));
             }
             rooms.push(room);
@@ -165,12 +166,12 @@ impl Plan {
         };
         plan.list_steps(network);
         for (step, split) in plan.steps.iter().zip(&plan.splits) {
-            let depth = match *step {
-                Step::Bottleneck(block, layer) => network.blocks[block].layers[layer].bottleneck.depth,
-                Step::Transition(block) => network.blocks[block].channels.depth(),
+            let words = match *step {
+                Step::Bottleneck(block, layer) => network.blocks[block].layers[layer].bottleneck.operands(),
+                Step::Transition(block) => network.blocks[block].transition.as_ref().map_or(0, Pointwise::operands),
                 _ => 0,
             };
-            operands = operands.max(split.rows.div_ceil(split.row_units.max(1)) * depth);
+            operands = operands.max(split.rows.div_ceil(split.row_units.max(1)) * words);
         }
         plan.scratch = (0..entry.threads).map(|_| (layout.take(operands), layout.take(results))).collect();
         let group = plan.rooms.iter().map(|room| room.group).max().unwrap_or(0);
@@ -194,12 +195,12 @@ impl Plan {
         push(Step::Pool, self.rooms[0].height, none);
         for (index, (block, room)) in network.blocks.iter().zip(&self.rooms).enumerate() {
             for (j, layer) in block.layers.iter().enumerate() {
-                let split = share(room.places.len(), &layer.bottleneck, network.kernels.rows(), threads);
+                let split = share(room.places.len(), &layer.bottleneck, threads);
                 push(Step::Bottleneck(index, j), split.row_units * split.panel_units, split);
                 push(Step::Grow(index, j), (room.tiles.0 * room.tiles.1).div_ceil(room.group), none);
             }
             if let Some(transition) = &block.transition {
-                let split = share(self.rooms[index + 1].places.len(), transition, network.kernels.rows(), threads);
+                let split = share(self.rooms[index + 1].places.len(), transition, threads);
                 push(Step::Transition(index), split.row_units * split.panel_units, split);
             }
         }
@@ -215,8 +216,9 @@ impl Plan {
 /// Plans the memory of one block.
 fn room(network: &Network, block: &Block, layout: &mut Layout, threads: usize, height: usize, width: usize) -> Room {
     let kernels = network.kernels;
-    let (tile, depth, mid) = block.layers.first().map_or((4, GRANULE, GRANULE), |layer| {
-        (layer.grow.tile, layer.grow.depth, layer.bottleneck.panels * kernels.panel)
+    let (tile, operands, rows, mid) = block.layers.first().map_or((4, GRANULE, 1, GRANULE), |layer| {
+        let (grow, mid) = (&layer.grow, layer.bottleneck.panels * kernels.panel);
+        (grow.tile, grow.products.words(grow.depth), grow.products.rows(), mid)
     });
     let outputs = tile - 2;
     let tiles = (height.div_ceil(outputs), width.div_ceil(outputs));
@@ -226,7 +228,7 @@ fn room(network: &Network, block: &Block, layout: &mut Layout, threads: usize, h
     let (h, w) = (height / 2, width / 2);
     let corner = |pixel: usize| ((2 * (pixel / w) * width + 2 * (pixel % w)) * block.stride) as u32;
     // As many units as threads, or a multiple, with operands that fit the cache.
-    let most = (PACKED / (tile * tile * depth)).max(1).next_multiple_of(kernels.rows());
+    let most = (PACKED / (tile * tile * operands)).max(1).next_multiple_of(rows);
     let units = (tiles.0 * tiles.1).div_ceil(most).next_multiple_of(threads);
     Room {
         height,
@@ -245,8 +247,9 @@ fn room(network: &Network, block: &Block, layout: &mut Layout, threads: usize, h
 }
 
 /// Shares a product out: rows first, and panels too where there are few rows.
-fn share(rows: usize, layer: &Pointwise, tile: usize, threads: usize) -> Split {
-    let fitting = rows.div_ceil((PACKED / layer.depth).max(tile));
+fn share(rows: usize, layer: &Pointwise, threads: usize) -> Split {
+    let tile = layer.products.rows();
+    let fitting = rows.div_ceil((PACKED / layer.operands()).max(tile));
     let mut best = Split { rows, row_units: fitting, panel_units: 1 };
     let mut least = f64::INFINITY;
     for panel_units in (1..=layer.panels).filter(|units| layer.panels.is_multiple_of(*units)) {

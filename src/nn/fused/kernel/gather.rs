@@ -2,6 +2,7 @@
 
 use super::super::GRANULE;
 use super::super::simd::Simd;
+use super::operand::Operand;
 
 /// What one call of a gathering kernel reads and writes, for `rows` pixels.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,7 @@ pub(in super::super) struct Gather {
     /// `[depth]` each.
     pub(in super::super) scale: *const f32,
     pub(in super::super) shift: *const f32,
-    /// `[depth / 16][rows][16]`.
+    /// `[depth / 16][rows][words]`, with the words of a granule.
     pub(in super::super) out: *mut f32,
 }
 
@@ -30,8 +31,8 @@ pub(in super::super) struct Gather {
 /// As [`Simd`], and all of [`Gather`]'s pointers reach as far as its fields say. No other thread touches `out`.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
-pub(super) unsafe fn gather<S: Simd, const G: usize>(args: &Gather) {
-    each_row::<S, G>(args, |at, scale, shift| S::max(S::mul_add(S::load(at), scale, shift), S::splat(0.0)));
+pub(super) unsafe fn gather<S: Simd, O: Operand<S>, const G: usize>(args: &Gather) {
+    each_row::<S, O, G>(args, |at, scale, shift| S::max(S::mul_add(S::load(at), scale, shift), S::splat(0.0)));
 }
 
 /// The mean of `relu(x * scale + shift)` over 2 x 2 pixels.
@@ -41,9 +42,9 @@ pub(super) unsafe fn gather<S: Simd, const G: usize>(args: &Gather) {
 /// As [`gather`].
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
-pub(super) unsafe fn gather_pooled<S: Simd, const G: usize>(args: &Gather) {
+pub(super) unsafe fn gather_pooled<S: Simd, O: Operand<S>, const G: usize>(args: &Gather) {
     let (right, below) = (args.right, args.below);
-    each_row::<S, G>(args, |at, scale, shift| {
+    each_row::<S, O, G>(args, |at, scale, shift| {
         let one = |at: *const f32| S::max(S::mul_add(S::load(at), scale, shift), S::splat(0.0));
         let upper = S::add(one(at), one(at.add(right)));
         let lower = S::add(one(at.add(below)), one(at.add(below + right)));
@@ -53,7 +54,10 @@ pub(super) unsafe fn gather_pooled<S: Simd, const G: usize>(args: &Gather) {
 
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn each_row<S: Simd, const G: usize>(args: &Gather, value: impl Fn(*const f32, S::V, S::V) -> S::V) {
+unsafe fn each_row<S: Simd, O: Operand<S>, const G: usize>(
+    args: &Gather,
+    value: impl Fn(*const f32, S::V, S::V) -> S::V,
+) {
     let mut out = args.out;
     for channel in (0..args.depth).step_by(GRANULE) {
         let (mut scale, mut shift) = ([S::splat(0.0); G], [S::splat(0.0); G]);
@@ -64,9 +68,9 @@ unsafe fn each_row<S: Simd, const G: usize>(args: &Gather, value: impl Fn(*const
         for row in 0..args.rows {
             let pixel = args.pixels.add(*args.places.add(row) as usize + channel);
             for g in 0..G {
-                S::store(out.add(g * S::LANES), value(pixel.add(g * S::LANES), scale[g], shift[g]));
+                O::store(out, g, value(pixel.add(g * S::LANES), scale[g], shift[g]));
             }
-            out = out.add(GRANULE);
+            out = out.add(O::WORDS);
         }
     }
 }

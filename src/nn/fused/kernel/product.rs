@@ -2,15 +2,16 @@
 
 use super::super::GRANULE;
 use super::super::simd::Simd;
+use super::operand::Operand;
 
 /// What one call of the product kernel reads and writes, for `M` rows and a panel of `P` channels.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Product {
     /// `depth` input channels, a multiple of [`GRANULE`].
     pub(in super::super) depth: usize,
-    /// `[depth / 16][M][16]`.
+    /// `[depth / 16][M][words]`, with the words of a granule.
     pub(in super::super) a: *const f32,
-    /// `[depth][P]`.
+    /// `[depth / 16][words][P]`.
     pub(in super::super) b: *const f32,
     /// `[P]`, or null for none.
     pub(in super::super) bias: *const f32,
@@ -32,7 +33,7 @@ pub(in super::super) struct Product {
 /// As [`Simd`], and all of [`Product`]'s pointers reach as far as its fields say. No other thread touches the rows.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
-pub(super) unsafe fn product<S: Simd, const M: usize, const N: usize>(args: &Product) {
+pub(super) unsafe fn product<S: Simd, O: Operand<S>, const M: usize, const N: usize>(args: &Product) {
     let mut sums = [[S::splat(0.0); N]; M];
     let (mut a, mut b, mut next) = (args.a, args.b, args.next);
     for _ in 0..args.depth / GRANULE {
@@ -40,20 +41,20 @@ pub(super) unsafe fn product<S: Simd, const M: usize, const N: usize>(args: &Pro
             S::prefetch(next);
             next = next.wrapping_add(16);
         }
-        for k in 0..GRANULE {
+        for k in 0..O::WORDS {
             let mut weights = [S::splat(0.0); N];
             for n in 0..N {
                 weights[n] = S::load(b.add(n * S::LANES));
             }
             b = b.add(N * S::LANES);
             for m in 0..M {
-                let value = S::splat(*a.add(m * GRANULE + k));
+                let value = S::splat(*a.add(m * O::WORDS + k));
                 for n in 0..N {
-                    sums[m][n] = S::mul_add(value, weights[n], sums[m][n]);
+                    sums[m][n] = O::multiply(value, weights[n], sums[m][n]);
                 }
             }
         }
-        a = a.add(M * GRANULE);
+        a = a.add(M * O::WORDS);
     }
     finish::<S, M, N>(args, sums);
 }

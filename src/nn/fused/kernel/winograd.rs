@@ -3,6 +3,7 @@
 
 use super::super::GRANULE;
 use super::super::simd::Simd;
+use super::operand::Operand;
 
 /// What one call of a transform reads and writes: one tile.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +17,7 @@ pub(in super::super) struct Tile {
     pub(in super::super) depth: usize,
     /// The tile's place among the products' operands or results, for the first of the positions.
     pub(in super::super) places: *mut f32,
-    /// Distances from a position to the next one, and from a granule of channels to the next one.
+    /// Distances in words from a position to the next one, and from a granule of channels to the next one.
     pub(in super::super) position: usize,
     pub(in super::super) granule: usize,
     /// Pixels of an output tile that are inside the image: rows and columns.
@@ -75,10 +76,11 @@ unsafe fn output<S: Simd, const T: usize>(m: [S::V; T]) -> [S::V; 4] {
 /// As [`Simd`]; `T x T` pixels lie at `pixels` and as many places at `places`. No other thread writes to either.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn, clippy::needless_range_loop)]
-pub(super) unsafe fn to_operands<S: Simd, const T: usize>(args: &Tile) {
+pub(super) unsafe fn to_operands<S: Simd, O: Operand<S>, const T: usize>(args: &Tile) {
     for channel in (0..args.depth).step_by(S::LANES) {
         let pixels = args.pixels.add(channel);
-        let places = args.places.add(channel / GRANULE * args.granule + channel % GRANULE);
+        let places = args.places.add(channel / GRANULE * args.granule);
+        let vector = channel % GRANULE / S::LANES;
         let mut columns = [[S::splat(0.0); T]; T];
         for x in 0..T {
             let mut column = [S::splat(0.0); T];
@@ -93,7 +95,7 @@ pub(super) unsafe fn to_operands<S: Simd, const T: usize>(args: &Tile) {
         for y in 0..T {
             let row = input::<S, T>(columns[y]);
             for x in 0..T {
-                S::store(places.add((y * T + x) * args.position), row[x]);
+                O::store(places.add((y * T + x) * args.position), vector, row[x]);
             }
         }
     }

@@ -45,6 +45,14 @@ impl Simd for Avx2 {
         _mm256_fmadd_ps(a, b, c)
     }
     #[inline(always)]
+    unsafe fn lower_half(a: __m256) -> __m256 {
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(a)))
+    }
+    #[inline(always)]
+    unsafe fn upper_half(a: __m256) -> __m256 {
+        _mm256_castsi256_ps(_mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(-65536)))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         _mm_prefetch::<_MM_HINT_T1>(at.cast());
     }

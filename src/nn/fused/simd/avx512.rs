@@ -45,6 +45,14 @@ impl Simd for Avx512 {
         _mm512_fmadd_ps(a, b, c)
     }
     #[inline(always)]
+    unsafe fn lower_half(a: __m512) -> __m512 {
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(a)))
+    }
+    #[inline(always)]
+    unsafe fn upper_half(a: __m512) -> __m512 {
+        _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32(-65536)))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         _mm_prefetch::<_MM_HINT_T1>(at.cast());
     }

@@ -38,6 +38,10 @@ pub(super) trait Simd: Copy + 'static {
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Each lane's lower 16 bits as the upper ones, the others zero: the first bf16 of a pair as f32.
+    unsafe fn lower_half(a: Self::V) -> Self::V;
+    /// Each lane's upper 16 bits, the others zero: the second one.
+    unsafe fn upper_half(a: Self::V) -> Self::V;
     /// Asks for the cache line at `at`, which need not be memory of ours.
     unsafe fn prefetch(at: *const f32);
 }

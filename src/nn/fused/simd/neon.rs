@@ -47,6 +47,14 @@ impl Simd for Neon {
         vfmaq_f32(c, a, b)
     }
     #[inline(always)]
+    unsafe fn lower_half(a: float32x4_t) -> float32x4_t {
+        vreinterpretq_f32_u32(vshlq_n_u32::<16>(vreinterpretq_u32_f32(a)))
+    }
+    #[inline(always)]
+    unsafe fn upper_half(a: float32x4_t) -> float32x4_t {
+        vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), vdupq_n_u32(0xffff_0000)))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         asm!("prfm pldl2keep, [{0}]", in(reg) at, options(nostack, preserves_flags, readonly));
     }

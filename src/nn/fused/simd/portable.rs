@@ -49,5 +49,13 @@ impl Simd for Portable {
         each(each(a, b, |a, b| a * b), c, |a, b| a + b)
     }
     #[inline(always)]
+    unsafe fn lower_half(a: [f32; 4]) -> [f32; 4] {
+        a.map(|a| f32::from_bits(a.to_bits() << 16))
+    }
+    #[inline(always)]
+    unsafe fn upper_half(a: [f32; 4]) -> [f32; 4] {
+        a.map(|a| f32::from_bits(a.to_bits() & 0xffff_0000))
+    }
+    #[inline(always)]
     unsafe fn prefetch(_at: *const f32) {}
 }

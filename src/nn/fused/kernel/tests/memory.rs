@@ -71,17 +71,33 @@ impl Output {
         self.values[MARGIN..].as_mut_ptr()
     }
 
+    /// One value a word.
     #[track_caller]
     pub(super) fn check(&self, expected: &[Expected], what: &str) {
-        assert_eq!(self.values.len(), expected.len() + 2 * MARGIN);
-        for (place, &found) in self.values.iter().enumerate() {
-            let at = place.wrapping_sub(MARGIN) as isize;
-            match expected.get(at as usize).copied().flatten() {
-                None => assert_eq!(found.to_bits(), UNTOUCHED, "{what}: {found} was written at {at}"),
-                Some((value, tolerance)) => {
-                    let near = (f64::from(found) - value).abs() <= tolerance;
-                    assert!(near, "{what}: {found} at {at} instead of {value} +- {tolerance}");
-                }
+        let found: Vec<_> = self.values.iter().map(|value| (value.to_bits(), f64::from(*value))).collect();
+        check(&found, UNTOUCHED, UNTOUCHED, MARGIN, expected, what);
+    }
+
+    /// Two bf16 a word, the first one in the lower half.
+    #[track_caller]
+    pub(super) fn check_pairs(&self, expected: &[Expected], what: &str) {
+        let halves = self.values.iter().flat_map(|value| [value.to_bits() & 0xffff, value.to_bits() >> 16]);
+        let found: Vec<_> = halves.map(|half| (half, f64::from(f32::from_bits(half << 16)))).collect();
+        check(&found, UNTOUCHED & 0xffff, UNTOUCHED >> 16, 2 * MARGIN, expected, what);
+    }
+}
+
+/// Bits and values against what they must be. What was not written is `even` and `odd` in turn.
+#[track_caller]
+fn check(found: &[(u32, f64)], even: u32, odd: u32, margin: usize, expected: &[Expected], what: &str) {
+    assert_eq!(found.len(), expected.len() + 2 * margin);
+    for (place, &(bits, value)) in found.iter().enumerate() {
+        let at = place as isize - margin as isize;
+        match expected.get(place.wrapping_sub(margin)).copied().flatten() {
+            None => assert_eq!(bits, if place % 2 == 0 { even } else { odd }, "{what}: {value} was written at {at}"),
+            Some((right, tolerance)) => {
+                let near = (value - right).abs() <= tolerance;
+                assert!(near, "{what}: {value} at {at} instead of {right} +- {tolerance}");
             }
         }
     }

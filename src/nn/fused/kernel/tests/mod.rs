@@ -11,16 +11,70 @@ mod winograd;
 
 use proptest::test_runner::Config;
 
-use super::super::Level;
-use super::Kernels;
+use super::super::{GRANULE, Level};
+use super::{Kernels, Products};
 
 /// The tables of all levels that can run here.
 fn tables() -> Vec<&'static Kernels> {
     Level::ALL.into_iter().filter_map(Kernels::of).collect()
 }
 
-fn cases(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, ..Config::default() }
+/// A level's products of one kind of operands.
+#[derive(Clone, Copy)]
+struct Way {
+    kernels: &'static Kernels,
+    products: &'static Products,
+    name: &'static str,
+}
+
+/// All that can run here.
+fn ways() -> Vec<Way> {
+    let mut ways = Vec::new();
+    for kernels in tables() {
+        ways.push(Way { kernels, products: &kernels.single, name: "f32" });
+        ways.push(Way { kernels, products: &kernels.pairs, name: "bf16 as f32" });
+        if let Some((available, products)) = &kernels.native_pairs
+            && available()
+        {
+            ways.push(Way { kernels, products, name: "bf16" });
+        }
+    }
+    ways
+}
+
+impl Way {
+    fn pairs(self) -> bool {
+        self.products.words < GRANULE
+    }
+
+    /// The operand that `value` becomes.
+    fn operand(self, value: f64) -> f64 {
+        if self.pairs() { nearest_bf16(value) } else { value }
+    }
+
+    /// Operands as words: `[channels]` of each of `rows` as `[channels / 2]` where they are pairs.
+    fn words(self, channels: &[f32]) -> Vec<f32> {
+        if !self.pairs() {
+            return channels.to_vec();
+        }
+        let half = |value: f32| (nearest_bf16(f64::from(value)) as f32).to_bits() >> 16;
+        channels.chunks_exact(2).map(|pair| f32::from_bits(half(pair[0]) | half(pair[1]) << 16)).collect()
+    }
+}
+
+/// Eight bits from the first one on; the even one of two that are as near. Not for what is so small that bits are lost.
+fn nearest_bf16(value: f64) -> f64 {
+    if value == 0.0 {
+        return value;
+    }
+    let unit = 2.0_f64.powi(value.abs().log2().floor() as i32 - 7);
+    (value / unit).round_ties_even() * unit
+}
+
+/// `cases` cases, or fewer where `PROPTEST_CASES` says so: an emulator is slow.
+pub(in super::super) fn cases(cases: u32) -> Config {
+    let usual = Config::default();
+    Config { cases: cases.min(usual.cases), failure_persistence: None, ..usual }
 }
 
 /// What the operands are.

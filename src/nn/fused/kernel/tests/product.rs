@@ -1,12 +1,13 @@
 use proptest::prelude::*;
 
 use super::super::super::GRANULE;
-use super::super::{Kernels, Product};
+use super::super::Product;
 use super::memory::{Expected, Input, Output};
-use super::{Draw, Numbers, cases, rounding, tables};
+use super::{Draw, Numbers, Way, cases, rounding, ways};
 
 /// One product of `rows` rows: operands, where the results go, and what they must be.
 struct Case {
+    way: Way,
     numbers: Numbers,
     rows: usize,
     depth: usize,
@@ -22,18 +23,12 @@ struct Case {
 }
 
 impl Case {
-    fn draw(
-        kernels: &Kernels,
-        numbers: Numbers,
-        rows: usize,
-        granules: usize,
-        (biased, relu): (bool, bool),
-        seed: u64,
-    ) -> Self {
+    fn draw(way: Way, numbers: Numbers, rows: usize, granules: usize, (biased, relu): (bool, bool), seed: u64) -> Self {
         let mut draw = Draw(seed);
-        let (depth, panel) = (granules * GRANULE, kernels.panel);
+        let (depth, panel) = (granules * GRANULE, way.kernels.panel);
         let (places, len) = draw.places(rows, panel);
         Self {
+            way,
             numbers,
             rows,
             depth,
@@ -54,7 +49,8 @@ impl Case {
                 let bias = self.bias.as_ref().map_or(0.0, |bias| f64::from(bias[channel]));
                 let (mut sum, mut magnitude) = (bias, bias.abs());
                 for k in 0..self.depth {
-                    let term = f64::from(self.a[row * self.depth + k]) * f64::from(self.b[k * self.panel + channel]);
+                    let (a, b) = (self.a[row * self.depth + k], self.b[k * self.panel + channel]);
+                    let term = self.way.operand(f64::from(a)) * self.way.operand(f64::from(b));
                     sum += term;
                     magnitude += term.abs();
                 }
@@ -65,16 +61,23 @@ impl Case {
         expected
     }
 
-    /// The rows as the kernel wants them, `[depth / 16][rows][16]`.
-    fn packed(&self) -> Vec<f32> {
+    /// The rows as the kernel wants them, `[depth / 16][rows][words]`.
+    fn packed_a(&self) -> Vec<f32> {
         let granules = (0..self.depth).step_by(GRANULE);
         let rows = granules.flat_map(|first| (0..self.rows).map(move |row| row * self.depth + first));
-        rows.flat_map(|start| &self.a[start..start + GRANULE]).copied().collect()
+        self.way.words(&rows.flat_map(|start| &self.a[start..start + GRANULE]).copied().collect::<Vec<_>>())
     }
 
-    fn check(&self, kernels: &Kernels) {
-        let what = format!("{} with {} rows of {}", kernels.level, self.rows, self.depth);
-        let (a, b) = (Input::of(&self.packed()), Input::of(&self.b));
+    /// The weights as the kernel wants them, `[depth / 16][words][panel]`.
+    fn packed_b(&self) -> Vec<f32> {
+        let column = |channel: usize| self.b[channel..].iter().step_by(self.panel).copied().collect::<Vec<_>>();
+        let columns: Vec<_> = (0..self.panel).map(|channel| self.way.words(&column(channel))).collect();
+        (0..columns[0].len()).flat_map(|word| columns.iter().map(move |column| column[word])).collect()
+    }
+
+    fn check(&self) {
+        let what = format!("{} {} with {} rows of {}", self.way.kernels.level, self.way.name, self.rows, self.depth);
+        let (a, b) = (Input::of(&self.packed_a()), Input::of(&self.packed_b()));
         let bias = self.bias.as_ref().map(|bias| Input::of(bias));
         for (index, (a, b)) in a.iter().zip(&b).enumerate() {
             let mut out = Output::new(self.len);
@@ -91,9 +94,30 @@ impl Case {
                 ahead: index * 3,
             };
             // SAFETY: the table is of this processor's instructions; all pointers reach as far as the fields say.
-            unsafe { kernels.product[self.rows - 1](&args) };
+            unsafe { self.way.products.product[self.rows - 1](&args) };
             out.check(&self.expected(), &what);
         }
+    }
+
+    /// The results' bits, row after row.
+    fn bits(&self) -> Vec<u32> {
+        let (a, b) = (self.packed_a(), self.packed_b());
+        let places: Vec<u32> = (0..self.rows).map(|row| (row * self.panel) as u32).collect();
+        let mut out = vec![0.0_f32; self.panel * self.rows];
+        let args = Product {
+            depth: self.depth,
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            bias: self.bias.as_ref().map_or(std::ptr::null(), |bias| bias.as_ptr()),
+            relu: self.relu,
+            out: out.as_mut_ptr(),
+            rows: places.as_ptr(),
+            next: std::ptr::null(),
+            ahead: 0,
+        };
+        // SAFETY: as in `check`.
+        unsafe { self.way.products.product[self.rows - 1](&args) };
+        out.iter().map(|value| value.to_bits()).collect()
     }
 }
 
@@ -103,9 +127,9 @@ proptest! {
     #[test]
     fn products_of_any_depth(granules in 1_usize..20, biased: bool, relu: bool, whole: bool, seed: u64) {
         let numbers = if whole { Numbers::Whole } else { Numbers::Real };
-        for kernels in tables() {
-            for rows in 1..=kernels.rows() {
-                Case::draw(kernels, numbers, rows, granules, (biased, relu), seed).check(kernels);
+        for way in ways() {
+            for rows in 1..=way.products.rows() {
+                Case::draw(way, numbers, rows, granules, (biased, relu), seed).check();
             }
         }
     }
@@ -113,32 +137,13 @@ proptest! {
     /// A row gives the same bits in whatever company it comes, which is what makes threads and tiles not matter.
     #[test]
     fn rows_do_not_depend_on_each_other(granules in 1_usize..8, seed: u64) {
-        for kernels in tables() {
-            let bits = |rows: usize| {
-                let mut case = Case::draw(kernels, Numbers::Real, kernels.rows(), granules, (true, false), seed);
-                (case.rows, case.a) = (rows, case.a[..rows * case.depth].to_vec());
-                let packed = case.packed();
-                let mut out = vec![0.0_f32; kernels.panel * rows];
-                let places: Vec<u32> = (0..rows).map(|row| (row * kernels.panel) as u32).collect();
-                let bias = case.bias.as_ref().unwrap();
-                let args = Product {
-                    depth: case.depth,
-                    a: packed.as_ptr(),
-                    b: case.b.as_ptr(),
-                    bias: bias.as_ptr(),
-                    relu: false,
-                    out: out.as_mut_ptr(),
-                    rows: places.as_ptr(),
-                    next: std::ptr::null(),
-                    ahead: 0,
-                };
-                // SAFETY: as above.
-                unsafe { kernels.product[rows - 1](&args) };
-                out.iter().map(|value| value.to_bits()).collect::<Vec<_>>()
-            };
-            let all = bits(kernels.rows());
-            for rows in 1..kernels.rows() {
-                prop_assert_eq!(&bits(rows)[..], &all[..rows * kernels.panel], "{} {}", kernels.level, rows);
+        for way in ways() {
+            let most = way.products.rows();
+            let mut case = Case::draw(way, Numbers::Real, most, granules, (true, false), seed);
+            let all = case.bits();
+            for rows in (1..most).rev() {
+                case.rows = rows;
+                prop_assert_eq!(&case.bits()[..], &all[..rows * case.panel], "{} {}", way.kernels.level, rows);
             }
         }
     }
@@ -147,25 +152,16 @@ proptest! {
 /// With the ReLU, what is no number becomes zero, as candle's ReLU has it; without, it stays.
 #[test]
 fn what_is_no_number_becomes_zero_only_under_the_relu() {
-    for kernels in tables() {
+    for way in ways().into_iter().filter(|way| !way.pairs()) {
         for relu in [false, true] {
-            let mut case = Case::draw(kernels, Numbers::Whole, 1, 1, (true, relu), 3);
+            let mut case = Case::draw(way, Numbers::Whole, 1, 1, (true, relu), 3);
             case.a[5] = f32::NAN;
-            let mut out = vec![1.0_f32; kernels.panel];
-            let args = Product {
-                depth: GRANULE,
-                a: case.a.as_ptr(),
-                b: case.b.as_ptr(),
-                bias: case.bias.as_ref().unwrap().as_ptr(),
-                relu,
-                out: out.as_mut_ptr(),
-                rows: [0].as_ptr(),
-                next: std::ptr::null(),
-                ahead: 0,
-            };
-            // SAFETY: as above.
-            unsafe { kernels.product[0](&args) };
-            assert!(out.iter().all(|x| if relu { *x == 0.0 } else { x.is_nan() }), "{}: {out:?}", kernels.level);
+            let found: Vec<f32> = case.bits().into_iter().map(f32::from_bits).collect();
+            assert!(
+                found.iter().all(|x| if relu { *x == 0.0 } else { x.is_nan() }),
+                "{}: {found:?}",
+                way.kernels.level
+            );
         }
     }
 }
