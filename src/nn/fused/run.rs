@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -115,13 +116,21 @@ impl Network {
         let mut plan = self.plan(xs.entry(0))?;
         let memory = Shared::of(&mut plan);
         let pass = Pass { network: self, plan: &plan, memory, image: xs.image(0) };
-        let mut times = Vec::new();
-        for (place, step) in plan.steps.iter().enumerate() {
-            let start = Instant::now();
-            let work = |_, unit, worker| pass.unit(place, unit, worker);
-            Team::run(&plan.units[place..=place], plan.entry.threads, &work);
+        // When each step's last unit ended, in nanoseconds.
+        let ends: Vec<AtomicU64> = plan.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        let start = Instant::now();
+        let work = |step: usize, unit, worker| {
+            pass.unit(step, unit, worker);
+            ends[step].fetch_max(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        };
+        Team::run(&plan.units, plan.entry.threads, &work);
+        let mut before = 0;
+        let mut times = Vec::with_capacity(plan.steps.len());
+        for (step, end) in plan.steps.iter().zip(ends) {
             let (kind, block) = step.kind();
-            times.push((kind, block, start.elapsed()));
+            let end = end.into_inner();
+            times.push((kind, block, Duration::from_nanos(end.saturating_sub(before))));
+            before = end;
         }
         self.put_back(plan);
         Ok(times)
