@@ -1,12 +1,13 @@
 #!/bin/sh
 # Runs the fused engine's unit tests where a step beyond memory or a race shows. From anywhere:
 #
-#   scripts/sanitize.sh [address] [thread] [memcheck] [helgrind]
+#   scripts/sanitize.sh [address] [thread] [miri] [memcheck] [helgrind]
 #
 # Without arguments, all that this machine has. `address` and `thread` are the compiler's sanitizers, with the runtime
 # libraries of any toolchain on x86-64 Linux; memory from `mmap` they see as one piece, which is why the tests give their
 # kernels heap allocations of the exact size, and pages behind which there is nothing. `thread` needs the toolchain's `rust-src`
-# (`rustup component add rust-src`), since it must see the standard library too. `memcheck` and `helgrind` are Valgrind's.
+# (`rustup component add rust-src`), since it must see the standard library too. `miri` needs a nightly toolchain with the
+# components `miri` and `rust-src`; it interprets the portable kernels and the threads. `memcheck` and `helgrind` are Valgrind's.
 #
 # The engine knows nothing of the rest of the crate, so that a crate of its own is made of it, which builds in seconds.
 set -eu
@@ -75,6 +76,17 @@ thread() {
         cargo test --lib --target "$target" -Zbuild-std -- team tests::nothing_but_the_image_matters
 }
 
+miri() {
+    if ! cargo +nightly miri --version >/dev/null 2>&1; then
+        echo "== Miri: skipped, there is no nightly toolchain with it"
+        return
+    fi
+    echo "== Miri"
+    # crossbeam, below rayon, keeps to the rules of tree borrows only, and its threads never end.
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks" \
+        CARGO_TARGET_DIR=$crate/miri PROPTEST_CASES=1 cargo +nightly miri test --lib -- team kernel
+}
+
 memcheck() {
     if ! command -v valgrind >/dev/null; then
         echo "== memcheck: skipped, there is no valgrind"
@@ -93,6 +105,6 @@ helgrind() {
     PROPTEST_CASES=1 valgrind --tool=helgrind --error-exitcode=9 --quiet "$(program)" --test-threads=1 team
 }
 
-for tool in ${*:-address thread memcheck helgrind}; do
+for tool in ${*:-address thread miri memcheck helgrind}; do
     "$tool"
 done
