@@ -25,8 +25,10 @@ fn commit() -> Option<String> {
         println!("cargo::rerun-if-changed={}", path.display());
         Some(text)
     };
-    // Grows with every commit, wherever git keeps the branch.
-    println!("cargo::rerun-if-changed=.git/logs/HEAD");
+    // Grows with every commit, wherever git keeps the branch. Without it, as in a second work tree, a file that is not there
+    // would have everything built anew each time.
+    let log = ".git/logs/HEAD";
+    println!("cargo::rerun-if-changed={}", if Path::new(log).exists() { log } else { "build.rs" });
     let head = read("HEAD")?;
     let Some(reference) = head.trim().strip_prefix("ref: ") else {
         return Some(head.trim().to_owned()).filter(|text| is_digest(text));

@@ -2,6 +2,7 @@
 
 mod engine;
 
+use std::io::ErrorKind;
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -228,8 +229,12 @@ fn with_maps<T>(xs: &Tensor, f: impl FnOnce(Maps<'_>) -> std::io::Result<T>) -> 
         return Err(Error::argument("FusedDenseNet", "a tensor on the CPU", format!("{:?}", xs.device().location())));
     };
     let values = values(storage, layout, "fused").map_err(stage())?;
-    f(Maps { values, images, height, width })
-        .map_err(|source| no_memory(&format!("a map of {height} x {width}"), source))
+    f(Maps { values, images, height, width }).map_err(|source| match source.kind() {
+        ErrorKind::InvalidInput => {
+            Error::argument("FusedDenseNet", "a map that the network can take", source.to_string())
+        }
+        _ => no_memory(&format!("a map of {height} x {width}"), source),
+    })
 }
 
 fn no_memory(what: &str, source: std::io::Error) -> Error {

@@ -23,6 +23,13 @@ pub(super) struct Entry {
     pub(super) threads: usize,
 }
 
+impl Entry {
+    /// The first block whose pixels are needed: a transition works on those of the block before it.
+    pub(super) const fn block(&self) -> usize {
+        self.stage.saturating_sub(1) / 2
+    }
+}
+
 /// One step of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -124,7 +131,7 @@ pub(super) struct Plan {
 impl Plan {
     /// # Errors
     ///
-    /// For a map so large that its places exceed 32 bits, or for which there is no memory.
+    /// For a map so large that its places exceed 32 bits, so small that nothing of it reaches the end, or for which there is no memory.
     pub(super) fn new(network: &Network, entry: Entry) -> io::Result<Self> {
         let (shape, panel) = (&network.shape, network.kernels.panel);
         let mut layout = Layout::default();
@@ -136,8 +143,10 @@ impl Plan {
         let (mut operands, mut results) = (0, 0);
         for (block, &(height, width)) in network.blocks.iter().zip(&sides) {
             let room = room(network, block, &mut layout, entry.threads, height, width);
-            if room.places.len().max(room.padded.0 * room.padded.1) * block.stride.max(room.mid) > u32::MAX as usize {
-                let size = format!("a map of {} x {} is too large", entry.height, entry.width);
+            let places = room.places.len().max(room.padded.0 * room.padded.1) * block.stride.max(room.mid);
+            if places > u32::MAX as usize || (rooms.len() >= entry.block() && room.places.is_empty()) {
+                let fault = if room.places.is_empty() { "too small for" } else { "too large for" };
+                let size = format!("a map of {} x {} is {fault} the network", entry.height, entry.width);
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, size));
             }
             for layer in &block.layers {

@@ -1,0 +1,211 @@
+//! The crate's side of the comparisons in `benches/peers/`: answers the line protocol that the README there describes.
+#![allow(missing_docs)]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use clap::{Parser, Subcommand, ValueEnum};
+use leap_binder::imaging::{self, GreyMode, GreyStatistics, Resampling};
+use leap_binder::model::{self, Classifier, FusedDenseNet, Model, Precision, Weights};
+use rayon::ThreadPoolBuilder;
+use serde_json::{Value, json};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    job: Option<Job>,
+    /// cargo adds this to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Job {
+    /// Times forward passes of a network.
+    Network {
+        /// A weights file.
+        #[arg(long)]
+        weights: PathBuf,
+        /// Prepared images, f32 in the machine's byte order, one after the other.
+        #[arg(long)]
+        images: PathBuf,
+        #[arg(long)]
+        engine: Engine,
+        /// The widest vector instructions to use.
+        #[arg(long, default_value = "native")]
+        level: Level,
+        #[arg(long, default_value_t = 1)]
+        batch: usize,
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
+    /// Times the grey-level metadata of files, on one thread.
+    Data {
+        /// A text file that names one image file a line.
+        list: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Engine {
+    Plain,
+    Fused,
+    FusedBf16,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Level {
+    Native,
+    Avx2,
+}
+
+/// The network on the engine to measure. Plain candle chooses its instructions itself, whatever `level` says.
+fn classifier(weights: &Weights, engine: Engine, level: Level) -> Result<Classifier> {
+    let precision = match engine {
+        Engine::Plain => {
+            return Ok(Classifier::with_engine(weights, &Device::Cpu, DType::F32, model::Engine::Plain)?);
+        }
+        Engine::Fused => Precision::F32,
+        Engine::FusedBf16 => Precision::Bf16,
+    };
+    let level = match level {
+        Level::Native => model::Level::best(),
+        Level::Avx2 => model::Level::Avx2,
+    };
+    let network = FusedDenseNet::for_level(weights, precision, level)?;
+    Ok(Classifier::around(Arc::new(network), weights.card())?)
+}
+
+/// What can be timed, and what it computes.
+trait Work {
+    fn run(&self) -> Result<()>;
+    fn results(&self) -> Result<Value>;
+}
+
+/// A network, the images, and the batch to time.
+struct Network {
+    classifier: Classifier,
+    images: Vec<Tensor>,
+    batch: Tensor,
+}
+
+impl Network {
+    fn new(classifier: Classifier, images: &Path, batch: usize) -> Result<Self> {
+        let input = classifier.input();
+        let shape = (1, input.channels(), input.height, input.width);
+        let values: Vec<f32> =
+            std::fs::read(images)?.as_chunks().0.iter().map(|&value| f32::from_ne_bytes(value)).collect();
+        let image = |values: &[f32]| Tensor::from_slice(values, shape, &Device::Cpu);
+        let images = values.chunks_exact(input.channels() * input.height * input.width).map(image);
+        let images = images.collect::<candle_core::Result<Vec<_>>>()?;
+        let batch = Self::batch(&images, 0, batch)?;
+        Ok(Self { classifier, images, batch })
+    }
+
+    /// `size` images from the `first` on, starting again at the end.
+    fn batch(images: &[Tensor], first: usize, size: usize) -> Result<Tensor> {
+        let chosen: Vec<_> = images.iter().cycle().skip(first).take(size).collect();
+        Ok(Tensor::cat(&chosen, 0)?)
+    }
+}
+
+impl Work for Network {
+    fn run(&self) -> Result<()> {
+        black_box(self.classifier.forward(black_box(&self.batch))?);
+        Ok(())
+    }
+
+    /// The logits of every image, computed in batches of the measured size.
+    fn results(&self) -> Result<Value> {
+        let (count, size) = (self.images.len(), self.batch.dim(0)?);
+        let mut logits = Vec::new();
+        for first in (0..count).step_by(size) {
+            let batch = Self::batch(&self.images, first, size)?;
+            logits.extend(self.classifier.forward(&batch)?.logits.to_vec2::<f32>()?);
+        }
+        logits.truncate(count);
+        Ok(json!(logits))
+    }
+}
+
+/// Image files whose grey levels are described, as the reference's metadata does.
+struct Metadata {
+    files: Vec<PathBuf>,
+}
+
+impl Metadata {
+    fn of(file: &Path) -> Result<GreyStatistics> {
+        let small = imaging::decode_file(file)?.resize(640, 640, Resampling::OpenCvLinear)?;
+        Ok(GreyStatistics::of(&small, GreyMode::Reference))
+    }
+}
+
+impl Work for Metadata {
+    fn run(&self) -> Result<()> {
+        for file in &self.files {
+            black_box(Self::of(black_box(file))?);
+        }
+        Ok(())
+    }
+
+    fn results(&self) -> Result<Value> {
+        let describe = |file: &PathBuf| {
+            let grey = Self::of(file)?;
+            let counts = grey.counts.to_vec();
+            Ok(json!({"mean": grey.mean, "std": grey.std, "black": grey.black_pixels(), "counts": counts}))
+        };
+        Ok(Value::Array(self.files.iter().map(describe).collect::<Result<_>>()?))
+    }
+}
+
+/// Answers requests until `quit` or the end of the input.
+fn serve(work: &dyn Work) -> Result<()> {
+    let mut answers = std::io::stdout().lock();
+    let mut answer = |line: String| writeln!(answers, "{line}").and_then(|()| answers.flush());
+    work.run()?;
+    answer(format!("ready {}", json!({"about": concat!("leap-binder ", env!("CARGO_PKG_VERSION"))})))?;
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["run", count] => answer(json!(time(work, count.parse()?)?).to_string())?,
+            ["results"] => answer(work.results()?.to_string())?,
+            ["quit"] => break,
+            _ => return Err(format!("expected `run COUNT`, `results` or `quit`, found `{line}`").into()),
+        }
+    }
+    Ok(())
+}
+
+/// The seconds that each of `count` runs took.
+fn time(work: &dyn Work, count: usize) -> Result<Vec<f64>> {
+    let once = |_| {
+        let start = Instant::now();
+        work.run()?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    (0..count).map(once).collect()
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().job {
+        None => println!("this benchmark is run by benches/peers/run.py and benches/peers/data_path.py"),
+        Some(Job::Network { weights, images, engine, level, batch, threads }) => {
+            ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+            let classifier = classifier(&Weights::open(weights)?, engine, level)?;
+            serve(&Network::new(classifier, &images, batch)?)?;
+        }
+        Some(Job::Data { list }) => {
+            ThreadPoolBuilder::new().num_threads(1).build_global()?;
+            let files = std::fs::read_to_string(list)?.lines().map(PathBuf::from).collect();
+            serve(&Metadata { files })?;
+        }
+    }
+    Ok(())
+}
