@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::Tensor;
 use leap_binder::imaging;
-use leap_binder::model::{Network, Weights};
+use leap_binder::model::Weights;
 
 use super::formula::batch;
 use super::pairs::{AGREEMENT, CPU, Pair, distances, forward, weights};

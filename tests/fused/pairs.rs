@@ -20,8 +20,7 @@ pub(crate) const CPU: Device = Device::Cpu;
 pub(crate) fn weights(name: &str, channels: usize, classes: usize, side: usize) -> Weights {
     let architecture = Architecture::by_name(name).unwrap();
     let colours = if channels == 1 { Colours::Grey } else { Colours::Rgb };
-    let input =
-        ImageSpec { width: side, height: side, colours, normalisation: Default::default(), ..architecture.input() };
+    let input = ImageSpec { width: side, height: side, colours, ..architecture.input() };
     let card = Card::new(architecture, (0..classes).map(|class| format!("class {class}"))).with_input(input);
     let tensors: Vec<_> = architecture
         .tensors(channels, classes)

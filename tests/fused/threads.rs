@@ -1,7 +1,6 @@
 //! The same bits whoever computes, how many, and in what company.
 
 use candle_core::Tensor;
-use leap_binder::model::Network;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 

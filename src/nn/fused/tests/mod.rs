@@ -133,6 +133,29 @@ proptest! {
     }
 }
 
+/// A map of which a transition leaves nothing is an error, and nobody waits for its pixels.
+#[test]
+fn maps_that_vanish_are_refused() {
+    let block_layers = vec![1, 1, 1];
+    let usual = (32, 32);
+    let shape = Shape { channels: 1, init_features: 16, growth_rate: 4, bn_size: 2, block_layers, classes: 2, usual };
+    for level in levels() {
+        let network = network(&shape, Precision::F32, level, 1).unwrap();
+        for stage in 1..shape.stages() {
+            let halved = (shape.stages() - 1 - stage) / 2;
+            for size in [(1, 1), (1, 9), (2, 2), (3, 4), (4, 4), (5, 2)] {
+                let values = images(1, 1, network.channels_into(stage), size);
+                let found = network.forward_from(maps_of(&values, size), stage);
+                let remains = size.0 >> halved > 0 && size.1 >> halved > 0;
+                assert_eq!(found.is_ok(), remains, "{size:?} into stage {stage} on {level}");
+                assert!(found.is_ok_and(|(logits, _)| logits.iter().all(|x| x.is_finite())) == remains);
+            }
+        }
+        assert!(network.forward(maps_of(&images(1, 1, 1, (8, 8)), (8, 8))).is_err());
+        assert!(network.forward(maps_of(&images(1, 1, 1, (13, 13)), (13, 13))).is_ok());
+    }
+}
+
 /// Rounded operands leave two digits or more.
 #[test]
 fn bf16_stays_near() {

@@ -149,7 +149,7 @@ proptest! {
     }
 }
 
-/// With the ReLU, what is no number becomes zero, as candle's ReLU has it; without, it stays.
+/// With the ReLU, what is no number becomes zero; without, it stays.
 #[test]
 fn what_is_no_number_becomes_zero_only_under_the_relu() {
     for way in ways().into_iter().filter(|way| !way.pairs()) {
