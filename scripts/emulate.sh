@@ -71,5 +71,5 @@ END
 case ${1:-} in
 neon) neon ;;
 avx512) avx512 "${2:?a Linux kernel}" ;;
-*) sed -n '2,9p' "$0" ;;
+*) sed -n '2,9p' "$root/scripts/emulate.sh" ;;
 esac
