@@ -7,7 +7,7 @@
 # libraries of any toolchain on x86-64 Linux; memory from `mmap` they see as one piece, which is why the tests give their
 # kernels heap allocations of the exact size, and pages behind which there is nothing. `thread` needs the toolchain's `rust-src`
 # (`rustup component add rust-src`), since it must see the standard library too. `miri` needs a nightly toolchain with the
-# components `miri` and `rust-src`; it interprets the portable kernels and the threads. `memcheck` is Valgrind's. (Its
+# components `miri` and `rust-src`; it interprets the threads. `memcheck` is Valgrind's. (Its
 # `helgrind` does not know atomic operations and reports rayon throughout.)
 #
 # The engine knows nothing of the rest of the crate, so that a crate of its own is made of it, which builds in seconds.
@@ -85,7 +85,7 @@ miri() {
     echo "== Miri"
     # crossbeam, below rayon, keeps to the rules of tree borrows only, and its threads never end.
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks" \
-        CARGO_TARGET_DIR=$crate/miri PROPTEST_CASES=1 cargo +nightly miri test --lib -- team kernel
+        CARGO_TARGET_DIR=$crate/miri PROPTEST_CASES=1 cargo +nightly miri test --lib -- team
 }
 
 memcheck() {
