@@ -21,6 +21,9 @@ fn read<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_slice(&fs::read(fixture(name)).unwrap()).unwrap()
 }
 
+#[path = "imaging/plain.rs"]
+mod plain;
+
 mod golden {
     use std::collections::BTreeMap;
 

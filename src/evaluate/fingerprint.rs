@@ -70,32 +70,66 @@ fn difference_hash(image: &Image) -> Option<[u64; 4]> {
 }
 
 /// The grid's cells: grey levels, each weighted by the area that pixel and cell share, in units of a 17 x 16th of a pixel.
+///
+/// The rows of a cell are added up first, column by column, and then the columns: the inner loop runs along whole rows.
 fn cell_sums(image: &Image) -> [[u64; GRID.0]; GRID.1] {
-    let grey = image.to_grey();
-    let columns = shares(image.width(), GRID.0);
-    let rows = shares(image.height(), GRID.1);
-    let mut sums = [[0; GRID.0]; GRID.1];
-    for (line, weights) in grey.as_bytes().chunks_exact(image.width()).zip(&rows) {
-        let mut across = [0u64; GRID.0];
-        for (&level, weights) in line.iter().zip(&columns) {
-            weights.iter().for_each(|&(cell, weight)| across[cell] += u64::from(level) * weight);
+    /// The most rows whose weighted levels, below 2^12 each, certainly fit 32 bits.
+    const ROWS: usize = 1 << 20;
+    let grey = image.grey_levels();
+    let width = image.width();
+    let columns = shares::<{ GRID.0 }>(width);
+    let mut down = vec![0u32; width];
+    shares::<{ GRID.1 }>(image.height()).map(|row| {
+        let mut sums = [0; GRID.0];
+        for rows in row.chunks(ROWS) {
+            down.fill(0);
+            for &(y, weight) in rows {
+                for (sum, &level) in down.iter_mut().zip(&grey[y * width..][..width]) {
+                    *sum += u32::from(u16::from(level) * weight);
+                }
+            }
+            for (sum, column) in sums.iter_mut().zip(&columns) {
+                *sum += column.iter().map(|&(x, weight)| u64::from(down[x]) * u64::from(weight)).sum::<u64>();
+            }
         }
-        for &(row, weight) in weights {
-            let add: [u64; GRID.0] = array::from_fn(|cell| across[cell] * weight);
-            sums[row].iter_mut().zip(add).for_each(|(sum, add)| *sum += add);
-        }
-    }
-    sums
+        sums
+    })
 }
 
-/// For each of `pixels` along one side the cells that it touches, with the length they share: a pixel is `cells` long, and a
-/// cell is `pixels` long.
-fn shares(pixels: usize, cells: usize) -> Vec<Vec<(usize, u64)>> {
-    let touched = |pixel: usize| {
-        let (start, end) = (pixel * cells, (pixel + 1) * cells);
-        (start / pixels..=(end - 1) / pixels)
-            .map(|cell| (cell, (end.min((cell + 1) * pixels) - start.max(cell * pixels)) as u64))
+/// For each of `N` cells along a side of `pixels` the pixels that it touches, with the length they share: a pixel is `N` long,
+/// and a cell is `pixels` long.
+fn shares<const N: usize>(pixels: usize) -> [Vec<(usize, u16)>; N] {
+    array::from_fn(|cell| {
+        let (start, end) = (cell * pixels, (cell + 1) * pixels);
+        (start / N..=(end - 1) / N)
+            .map(|pixel| (pixel, (end.min((pixel + 1) * N) - start.max(pixel * N)) as u16))
             .collect()
-    };
-    (0..pixels).map(touched).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each cell's sum by the area that it shares with every pixel.
+    #[test]
+    fn cells_weigh_pixels_by_the_area_they_share() {
+        let shared = |cell: usize, cells: usize, pixel: usize, pixels: usize| {
+            let end = ((cell + 1) * pixels).min((pixel + 1) * cells);
+            end.saturating_sub((cell * pixels).max(pixel * cells)) as u64
+        };
+        for (width, height) in [(1, 1), (3, 40), (17, 16), (40, 3), (35, 33)] {
+            let levels = (0..width * height).map(|place| (place * place % 251) as u8).collect();
+            let image = Image::grey(width, height, levels).unwrap();
+            for (row, sums) in cell_sums(&image).into_iter().enumerate() {
+                for (column, sum) in sums.into_iter().enumerate() {
+                    let part = |place: usize| {
+                        let across = shared(column, GRID.0, place % width, width);
+                        u64::from(image.as_bytes()[place]) * across * shared(row, GRID.1, place / width, height)
+                    };
+                    assert_eq!(sum, (0..width * height).map(part).sum::<u64>(), "{width} x {height}");
+                }
+            }
+        }
+    }
 }

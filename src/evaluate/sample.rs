@@ -5,7 +5,7 @@ use super::thumbnail::thumbnail;
 use super::{Fingerprint, Plan};
 use crate::binder::{EncodedSample, guarded};
 use crate::contract::{Code, DataState, SampleId, Violation};
-use crate::imaging::Image;
+use crate::imaging::{Image, with_values};
 
 /// A sample, or a function on a sample, that failed in an evaluation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,8 +55,8 @@ impl Plan<'_> {
     /// The fingerprint of the image that goes into the model, and a small picture of it where one is asked for.
     fn recognise(&self, encoded: &EncodedSample) -> Result<(Fingerprint, Option<Image>), Violation> {
         let name = || format!("input_encoder::{}", self.binder.inputs[self.input].name);
-        let values = guarded(&name(), || Ok(encoded.inputs[self.input].flatten_all()?.to_vec1::<f32>()?))?;
-        let image = guarded(&name(), || Ok(self.given.image(&values)?))?;
+        let input = &encoded.inputs[self.input];
+        let image = guarded(&name(), || Ok(with_values(input, |values| self.given.image(values))??))?;
         let fingerprint = Fingerprint { bytes: encoded.digest, ..Fingerprint::of(&image) };
         Ok((fingerprint, self.thumbnail_side.and_then(|side| thumbnail(&image, side))))
     }

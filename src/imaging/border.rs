@@ -1,13 +1,14 @@
 //! What stands at the edges of an image: by it a network may guess the device, the hospital or the ward instead of the finding.
 
 use super::Image;
+use super::histogram::histogram;
 
 /// Share of each side that counts as border.
 const BORDER: f64 = 0.1;
 /// Share of each side that a corner has.
 const CORNER: f64 = 0.2;
 /// Levels by which a mark is brighter than the corner around it.
-const MARK: u8 = 100;
+const MARK: usize = 100;
 
 /// Grey levels of the edges and corners of an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,40 +25,38 @@ pub struct BorderStatistics {
 impl BorderStatistics {
     /// Measures an image; colours are turned into grey by [`Image::to_grey`]. Deterministic.
     pub fn of(image: &Image) -> Self {
-        let grey = image.to_grey();
-        let (width, height) = (grey.width(), grey.height());
+        let grey = image.grey_levels();
+        let (width, height) = (image.width(), image.height());
+        let rows = || grey.chunks_exact(width);
         let part = |length: usize, share: f64| ((length as f64 * share).round() as usize).clamp(1, length);
         let (across, down) = (part(width, BORDER), part(height, BORDER));
-        let (mut sum, mut black, mut count) = (0u64, 0u64, 0u64);
-        for (y, row) in grey.as_bytes().chunks_exact(width).enumerate() {
-            for (x, &level) in row.iter().enumerate() {
-                if y < down || y >= height - down || x < across || x >= width - across {
-                    sum += u64::from(level);
-                    black += u64::from(level == 0);
-                    count += 1;
-                }
-            }
-        }
+        let border = histogram(rows().enumerate().flat_map(|(y, row)| {
+            let inside = y >= down && y + down < height && 2 * across < width;
+            if inside { [&row[..across], &row[width - across..]] } else { [row, &[]] }
+        }));
+        let pixels = border.iter().sum::<u64>() as f64;
+        let sum: u64 = (0..).zip(&border).map(|(level, count)| level * count).sum();
         let (across, down) = (part(width, CORNER), part(height, CORNER));
         let corners = [(0, 0), (width - across, 0), (0, height - down), (width - across, height - down)];
-        let marks = corners.map(|(x, y)| {
-            let rows = grey.as_bytes().chunks_exact(width).skip(y).take(down);
-            marks(rows.flat_map(|row| row[x..x + across].iter().copied()).collect())
-        });
+        let marks = corners.map(|(x, y)| marks(&histogram(rows().skip(y).take(down).map(|row| &row[x..x + across]))));
         Self {
-            mean: sum as f64 / count as f64,
-            black: black as f64 / count as f64,
+            mean: sum as f64 / pixels,
+            black: border[0] as f64 / pixels,
             corner_marks: marks.into_iter().fold(0.0, f64::max),
         }
     }
 }
 
-/// The share of levels far above their median.
-fn marks(mut levels: Vec<u8>) -> f64 {
-    levels.sort_unstable();
-    let limit = levels[levels.len() / 2].saturating_add(MARK);
-    let bright = levels.len() - levels.partition_point(|&level| level <= limit);
-    bright as f64 / levels.len() as f64
+/// The share of pixels far above their median, the upper one of two.
+fn marks(counts: &[u64; 256]) -> f64 {
+    let pixels: u64 = counts.iter().sum();
+    let mut below = 0;
+    let median = counts.iter().position(|count| {
+        below += count;
+        below > pixels / 2
+    });
+    let bright = counts.iter().skip(median.unwrap_or(0) + MARK + 1);
+    bright.sum::<u64>() as f64 / pixels as f64
 }
 
 #[cfg(test)]

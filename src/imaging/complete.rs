@@ -22,17 +22,24 @@ fn jpeg_ends(bytes: &[u8]) -> Option<()> {
     const END: u8 = 0xd9;
     let mut rest = bytes;
     loop {
+        rest = &rest[first_ff(rest)?..];
+        let (marker, tail) = rest.get(1..)?.split_first()?;
         // In entropy-coded data ff is followed by 00; before a marker it may be repeated as filling.
-        let at = rest.windows(2).position(|pair| pair[0] == 0xff && !matches!(pair[1], 0x00 | 0xff))?;
-        let marker = rest[at + 1];
-        rest = &rest[at + 2..];
-        match marker {
+        rest = if *marker == 0xff { &rest[1..] } else { tail };
+        match *marker {
             END => return Some(()),
-            0x01 => {}
-            _ if RESTART_OR_START.contains(&marker) => {}
+            0x00 | 0x01 | 0xff => {}
+            marker if RESTART_OR_START.contains(&marker) => {}
             _ => rest = rest.get(usize::from(u16::from_be_bytes(*rest.first_chunk()?))..)?,
         }
     }
+}
+
+/// The place of the first byte ff. Whole chunks are judged at a time, since nearly all have none.
+fn first_ff(bytes: &[u8]) -> Option<usize> {
+    let has_ff = |chunk: &[u8; 32]| chunk.iter().fold(false, |has, &byte| has | (byte == 0xff));
+    let clear = bytes.as_chunks().0.iter().take_while(|chunk| !has_ff(chunk)).count() * 32;
+    Some(clear + bytes[clear..].iter().position(|&byte| byte == 0xff)?)
 }
 
 /// Walks the chunks of a PNG file (ISO/IEC 15948, clause 5) up to the end of `IEND`.
@@ -46,6 +53,23 @@ fn png_ends(bytes: &[u8]) -> Option<()> {
         rest = tail.get(length.checked_add(TYPE_AND_CHECKSUM)?..)?;
         if tail.starts_with(b"IEND") {
             return Some(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_ff_is_found_at_every_place() {
+        for length in [0, 1, 31, 32, 33, 64, 100] {
+            let mut bytes = vec![0xfe; length];
+            assert_eq!(first_ff(&bytes), None);
+            for place in (0..length).rev() {
+                bytes[place] = 0xff;
+                assert_eq!(first_ff(&bytes), Some(place));
+            }
         }
     }
 }

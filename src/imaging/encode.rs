@@ -56,18 +56,22 @@ impl Image {
     /// # Ok::<(), leap_binder::Error>(())
     /// ```
     pub fn encode(&self, order: ChannelOrder, normalisation: Normalisation) -> Vec<f32> {
-        let colours = match order {
-            ChannelOrder::Rgb => [0, 1, 2],
-            ChannelOrder::Bgr => [2, 1, 0],
+        let table = |channel| std::array::from_fn(|level| normalisation.apply(level as u8, channel));
+        let [red, green, blue]: [[f32; 256]; 3] = [0, 1, 2].map(table);
+        let ordered = |[red, green, blue]: [f32; 3]| match order {
+            ChannelOrder::Rgb => [red, green, blue],
+            ChannelOrder::Bgr => [blue, green, red],
         };
-        let tables: [[f32; 256]; 3] =
-            colours.map(|channel| std::array::from_fn(|level| normalisation.apply(level as u8, channel)));
-        let sources = if self.channels() == 1 { [0; 3] } else { colours };
-        let mut values = vec![0.0; self.width() * self.height() * 3];
-        for (value, pixel) in values.as_chunks_mut().0.iter_mut().zip(self.as_bytes().chunks_exact(self.channels())) {
-            *value = [0, 1, 2].map(|place| tables[place][usize::from(pixel[sources[place]])]);
-        }
-        values
+        let encoded: Vec<[f32; 3]> = if self.channels() == 1 {
+            let pixels: [_; 256] = std::array::from_fn(|level| ordered([red[level], green[level], blue[level]]));
+            self.as_bytes().iter().map(|&level| pixels[usize::from(level)]).collect()
+        } else {
+            let pixels = self.as_bytes().as_chunks().0.iter();
+            pixels
+                .map(|&[r, g, b]| ordered([red[usize::from(r)], green[usize::from(g)], blue[usize::from(b)]]))
+                .collect()
+        };
+        encoded.into_flattened()
     }
 
     /// The image as the input that `spec` describes, but for its size: grey or in colours, channels last, in the value range.
@@ -102,7 +106,9 @@ impl ImageSpec {
                 Normalisation::UnitRange => value,
                 Normalisation::MeanStd { mean, std } => value * std[channel] + mean[channel],
             };
-            (unit * 255.0).round() as u8 // `as` keeps to 0..=255, NaN becomes 0
+            // To the nearest, halves up, without a call to `round`: the number below 0.5 keeps what is just below a half from
+            // becoming a whole in the addition. `as` cuts, keeps to 0..=255 and makes NaN 0.
+            (unit * 255.0 + 0.5f32.next_down()) as u8
         };
         let sources = match self.channel_order {
             ChannelOrder::Rgb => [0, 1, 2],

@@ -1,5 +1,6 @@
 //! The image type and its conversions between grey and RGB.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::{Error, Result};
@@ -70,14 +71,24 @@ impl Image {
     /// The image in grey, by Pillow's `convert("L")`: `(19595 R + 38470 G + 7471 B + 32768) >> 16`, which is ITU-R
     /// 601-2 luma in 16-bit fixed point. A grey image stays as it is. Bit-exact.
     pub fn to_grey(&self) -> Self {
+        Self::from_parts(self.width, self.height, 1, self.grey_levels().into_owned())
+    }
+
+    /// [`Image::to_grey`] of an image that is no longer needed: a grey one is not copied.
+    pub fn into_grey(self) -> Self {
+        if self.channels == 1 { self } else { self.to_grey() }
+    }
+
+    /// The values of [`Image::to_grey`]; those of a grey image are not copied.
+    pub(crate) fn grey_levels(&self) -> Cow<'_, [u8]> {
         if self.channels == 1 {
-            return self.clone();
+            return Cow::from(&self.bytes);
         }
-        let luma = |pixel: &[u8]| {
-            let [red, green, blue] = [0, 1, 2].map(|channel| u32::from(pixel[channel]));
+        let luma = |pixel: &[u8; 3]| {
+            let [red, green, blue] = pixel.map(u32::from);
             ((red * 19_595 + green * 38_470 + blue * 7_471 + 0x8000) >> 16) as u8
         };
-        Self::from_parts(self.width, self.height, 1, self.bytes.chunks_exact(3).map(luma).collect())
+        self.bytes.as_chunks().0.iter().map(luma).collect()
     }
 
     /// The image with three channels; grey becomes three equal ones.

@@ -2,77 +2,18 @@
 //!
 //! The centre of target index `d` lies at `(d + 0.5) * source / target - 0.5`; its two neighbours are weighted by
 //! nearness, first along the row, then between two rows. Nothing is averaged over a larger reduction.
-
-/// The numbers of a linear interpolation.
-pub(super) trait Arithmetic {
-    /// A value of the image.
-    type Value: Copy + Default;
-    /// A weight of one neighbour.
-    type Weight: Copy;
-    /// A value between two neighbours of a row.
-    type Between: Copy + Default;
-
-    /// The weights of both neighbours, where `fraction` is the way from the first to the second.
-    fn weights(fraction: f32) -> [Self::Weight; 2];
-    /// Between two neighbours of a row.
-    fn across(values: [Self::Value; 2], weights: [Self::Weight; 2]) -> Self::Between;
-    /// Between two rows.
-    fn down(values: [Self::Between; 2], weights: [Self::Weight; 2]) -> Self::Value;
-}
-
-/// Eight-bit values in OpenCV 4.10's fixed point: weights in 2048ths, rows cut to seven fractional bits, and each row's
-/// share cut to two before the one rounding. Bit-exact.
-pub(super) struct Fixed;
-
-impl Arithmetic for Fixed {
-    type Value = u8;
-    type Weight = i32;
-    type Between = i32;
-
-    fn weights(fraction: f32) -> [i32; 2] {
-        [1.0 - fraction, fraction].map(|weight| (weight * 2048.0).round_ties_even() as i32)
-    }
-
-    fn across(values: [u8; 2], weights: [i32; 2]) -> i32 {
-        (i32::from(values[0]) * weights[0] + i32::from(values[1]) * weights[1]) >> 4
-    }
-
-    fn down(values: [i32; 2], weights: [i32; 2]) -> u8 {
-        let share = |row: usize| (values[row] * weights[row]) >> 16;
-        ((share(0) + share(1) + 2) >> 2) as u8
-    }
-}
-
-/// Floating point, as OpenCV computes for `CV_32F`.
-pub(super) struct Float;
-
-impl Arithmetic for Float {
-    type Value = f32;
-    type Weight = f32;
-    type Between = f32;
-
-    fn weights(fraction: f32) -> [f32; 2] {
-        [1.0 - fraction, fraction]
-    }
-
-    fn across(values: [f32; 2], weights: [f32; 2]) -> f32 {
-        values[0] * weights[0] + values[1] * weights[1]
-    }
-
-    fn down(values: [f32; 2], weights: [f32; 2]) -> f32 {
-        Self::across(values, weights)
-    }
-}
+//!
+//! Here are the places and the floating point that OpenCV has for `CV_32F`; eight bits have their own arithmetic in `fixed`.
 
 /// The two source indices of a target index, and the way from the first to the second.
-struct Tap {
-    sources: [usize; 2],
-    fraction: f32,
+pub(super) struct Tap {
+    pub(super) sources: [usize; 2],
+    pub(super) fraction: f32,
 }
 
 /// The taps of one axis. OpenCV holds the fraction at zero beyond the first and last column, but not beyond the first
 /// and last row; with both rows the same, that still shows in the rounding.
-fn taps(source: usize, target: usize, hold_at_edge: bool) -> impl Iterator<Item = Tap> {
+pub(super) fn taps(source: usize, target: usize, hold_at_edge: bool) -> impl Iterator<Item = Tap> {
     let scale = 1.0 / (target as f64 / source as f64);
     let last = source - 1;
     (0..target).map(move |index| {
@@ -84,15 +25,20 @@ fn taps(source: usize, target: usize, hold_at_edge: bool) -> impl Iterator<Item 
     })
 }
 
-/// Interpolated rows; neighbouring target rows share them.
-struct Rows<T> {
+/// Two interpolated rows; neighbouring target rows share them.
+pub(super) struct Rows<T> {
     sources: [Option<usize>; 2],
     values: [Vec<T>; 2],
 }
 
-impl<T> Rows<T> {
+impl<T: Copy + Default> Rows<T> {
+    /// Rows of `length` values, nothing computed yet.
+    pub(super) fn new(length: usize) -> Self {
+        Self { sources: [None; 2], values: [vec![T::default(); length], vec![T::default(); length]] }
+    }
+
     /// Makes both rows present, computing only what is not there yet.
-    fn load(&mut self, wanted: [usize; 2], mut compute: impl FnMut(usize, &mut Vec<T>)) {
+    pub(super) fn load(&mut self, wanted: [usize; 2], mut compute: impl FnMut(usize, &mut [T])) {
         if self.sources[1] == Some(wanted[0]) {
             self.sources.swap(0, 1);
             self.values.swap(0, 1);
@@ -103,31 +49,33 @@ impl<T> Rows<T> {
             }
         }
     }
+
+    /// The upper and the lower row.
+    pub(super) fn both(&self) -> [&[T]; 2] {
+        self.values.each_ref().map(Vec::as_slice)
+    }
 }
 
-/// Resizes `C` interleaved channels from `(width, height)` to `(width, height)`; no side is zero.
-pub(super) fn resize<A: Arithmetic, const C: usize>(
-    data: &[A::Value],
+/// Resizes `C` interleaved channels of floats from `(width, height)` to `(width, height)`; no side is zero.
+pub(super) fn resize<const C: usize>(
+    data: &[f32],
     (width, height): (usize, usize),
     (new_width, new_height): (usize, usize),
-) -> Vec<A::Value> {
-    let columns: Vec<([usize; 2], [A::Weight; 2])> =
-        taps(width, new_width, true).map(|tap| (tap.sources, A::weights(tap.fraction))).collect();
-    let across = |row: usize, values: &mut Vec<A::Between>| {
-        let pixels = data[row * width * C..][..width * C].as_chunks::<C>().0;
-        values.clear();
-        values.extend(columns.iter().flat_map(|&([left, right], weights)| {
-            let (left, right) = (&pixels[left], &pixels[right]);
-            std::array::from_fn::<_, C, _>(|channel| A::across([left[channel], right[channel]], weights))
-        }));
-    };
-    let mut rows = Rows { sources: [None; 2], values: [Vec::new(), Vec::new()] };
+) -> Vec<f32> {
+    let between = |[first, second]: [f32; 2], fraction: f32| first * (1.0 - fraction) + second * fraction;
+    let columns: Vec<Tap> = taps(width, new_width, true).collect();
+    let mut rows = Rows::new(new_width * C);
     let mut target = Vec::with_capacity(new_width * new_height * C);
     for tap in taps(height, new_height, false) {
-        rows.load(tap.sources, across);
-        let weights = A::weights(tap.fraction);
-        let [upper, lower] = &rows.values;
-        target.extend(upper.iter().zip(lower).map(|(&above, &below)| A::down([above, below], weights)));
+        rows.load(tap.sources, |row, values| {
+            let pixels = data[row * width * C..][..width * C].as_chunks::<C>().0;
+            for (value, column) in values.as_chunks_mut::<C>().0.iter_mut().zip(&columns) {
+                let [left, right] = column.sources.map(|source| &pixels[source]);
+                *value = std::array::from_fn(|channel| between([left[channel], right[channel]], column.fraction));
+            }
+        });
+        let [upper, lower] = rows.both();
+        target.extend(upper.iter().zip(lower).map(|(&above, &below)| between([above, below], tap.fraction)));
     }
     target
 }

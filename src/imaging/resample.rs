@@ -12,8 +12,7 @@ use fast_image_resize::pixels::{F32, F32x3};
 use fast_image_resize::{FilterType, PixelTrait, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use serde::{Deserialize, Serialize};
 
-use super::linear::{self, Fixed, Float};
-use super::{Image, MAX_PIXELS};
+use super::{Image, MAX_PIXELS, fixed, linear};
 use crate::{BoxError, Error, Result};
 
 /// A resampling kernel, named after the library whose results it reproduces.
@@ -73,8 +72,8 @@ impl Image {
             return Ok(self.clone());
         }
         let bytes = match (resampling, self.channels()) {
-            (Resampling::OpenCvLinear, 1) => linear::resize::<Fixed, 1>(self.as_bytes(), source, (width, height)),
-            (Resampling::OpenCvLinear, _) => linear::resize::<Fixed, 3>(self.as_bytes(), source, (width, height)),
+            (Resampling::OpenCvLinear, 1) => fixed::resize::<1>(self.as_bytes(), source, (width, height)),
+            (Resampling::OpenCvLinear, _) => fixed::resize::<3>(self.as_bytes(), source, (width, height)),
             (Resampling::PilBilinear, _) => self.convolved(target, FilterType::Bilinear)?,
             (Resampling::PilBicubic, _) => {
                 // A cubic overshoots. Pillow goes along the rows first, cuts what lies outside 0 to 255, and then goes along the
@@ -136,8 +135,8 @@ pub fn resize_f32(
     }
     let (from, to) = ((width, height), (new_width, new_height));
     let filter = match (resampling, channels) {
-        (Resampling::OpenCvLinear, 1) => return Ok(linear::resize::<Float, 1>(data, from, to)),
-        (Resampling::OpenCvLinear, _) => return Ok(linear::resize::<Float, 3>(data, from, to)),
+        (Resampling::OpenCvLinear, 1) => return Ok(linear::resize::<1>(data, from, to)),
+        (Resampling::OpenCvLinear, _) => return Ok(linear::resize::<3>(data, from, to)),
         (Resampling::PilBilinear, _) => FilterType::Bilinear,
         (Resampling::PilBicubic, _) => FilterType::CatmullRom,
     };

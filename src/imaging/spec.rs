@@ -5,6 +5,7 @@ use std::fmt;
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::planes::channels_first;
 use super::{ChannelOrder, Normalisation, Resampling};
 use crate::{Error, Result};
 
@@ -147,7 +148,17 @@ impl ImageSpec {
                 ));
             }
         }
-        let channels_first = || {
+        if device.is_cpu() && !values.track_op() {
+            let (mean, std) = self.mean_std();
+            return match fit {
+                Fit::Ready => channels_first(values, self.channels(), |value, _| value),
+                Fit::Standardise => {
+                    channels_first(values, self.channels(), |value, channel| (value - mean[channel]) / std[channel])
+                }
+            }
+            .map_err(Error::tensor("input"));
+        }
+        let permuted = || {
             let xs = values.to_device(device)?.permute((0, 3, 1, 2))?;
             let (n, _, h, w) = xs.dims4()?;
             match (given.channels(), self.channels()) {
@@ -156,7 +167,7 @@ impl ImageSpec {
                 _ => xs.contiguous(),
             }
         };
-        let xs = channels_first().map_err(Error::tensor("input"))?;
+        let xs = permuted().map_err(Error::tensor("input"))?;
         match fit {
             Fit::Ready => Ok(xs),
             Fit::Standardise => self.standardise(&xs).map_err(Error::tensor("input")),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Image;
+use super::histogram::histogram;
 
 /// Whose arithmetic turns a pixel into a grey level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,19 +44,25 @@ impl GreyStatistics {
     /// # Ok::<(), leap_binder::Error>(())
     /// ```
     pub fn of(image: &Image, mode: GreyMode) -> Self {
-        let levels = match mode {
-            GreyMode::Reference => reference_levels(image),
-            GreyMode::Exact => image.to_grey().as_bytes().to_vec(),
+        // Pixels are counted as they are stored; grey ones become levels afterwards, one for each of 256 values.
+        let same = std::array::from_fn(|value| value as u8);
+        let (values, levels) = match (mode, image.channels()) {
+            (GreyMode::Exact, _) => (image.grey_levels(), same),
+            (GreyMode::Reference, 1) => {
+                let levels = reference_levels(same.map(|grey| [grey; 3]));
+                (image.grey_levels(), std::array::from_fn(|grey| levels[grey]))
+            }
+            (GreyMode::Reference, _) => (reference_levels(image.as_bytes().as_chunks().0.iter().copied()).into(), same),
         };
         let mut counts = [0; 256];
-        for &level in &levels {
-            counts[usize::from(level)] += 1;
+        for (level, count) in levels.iter().zip(histogram([&*values])) {
+            counts[usize::from(*level)] += count;
         }
-        let pixels = levels.len() as f64;
+        let pixels = values.len() as f64;
         let sum: u64 = (0..).zip(&counts).map(|(level, count)| level * count).sum();
         let mean = sum as f64 / pixels;
-        let squares = std::array::from_fn(|level| (level as f64 - mean) * (level as f64 - mean));
-        Self { counts, mean, std: (numpy_sum(&levels, &squares) / pixels).sqrt() }
+        let squares = levels.map(|level| (f64::from(level) - mean) * (f64::from(level) - mean));
+        Self { counts, mean, std: (numpy_sum(&values, &squares) / pixels).sqrt() }
     }
 
     /// The least level at or below which at least `percent` of the pixels lie (numpy's `inverted_cdf`); 0 to 255.
@@ -82,45 +89,40 @@ impl GreyStatistics {
     }
 }
 
-/// Each pixel's level in [`GreyMode::Reference`]. The order of the operations matters: where the decimal result is a
+/// The level of each RGB pixel in [`GreyMode::Reference`]. The order of the operations matters: where the decimal result is a
 /// whole number, f64 may fall just below it.
-fn reference_levels(image: &Image) -> Vec<u8> {
-    let level = |[red, green, blue]: [u8; 3]| {
-        (f64::from(blue) * 0.2989 + f64::from(green) * 0.5870 + f64::from(red) * 0.1140) as u8
-    };
-    if image.channels() == 1 {
-        let table: [u8; 256] = std::array::from_fn(|grey| level([grey as u8; 3]));
-        image.as_bytes().iter().map(|&grey| table[usize::from(grey)]).collect()
-    } else {
-        image.as_bytes().as_chunks().0.iter().map(|&pixel| level(pixel)).collect()
-    }
+fn reference_levels(pixels: impl IntoIterator<Item = [u8; 3]>) -> Vec<u8> {
+    let weighted = |weight: f64| -> [f64; 256] { std::array::from_fn(|value| value as f64 * weight) };
+    let [blue, green, red] = [0.2989, 0.5870, 0.1140].map(weighted);
+    let level = |[r, g, b]: [u8; 3]| (blue[usize::from(b)] + green[usize::from(g)] + red[usize::from(r)]) as u8;
+    pixels.into_iter().map(level).collect()
 }
 
-/// The sum of `values[level]` over all levels, added up in numpy's order, which decides the last bits of a standard
+/// The sum of `table[value]` over all values, added up in numpy's order, which decides the last bits of a standard
 /// deviation: its reductions take 8192 values at a time (the buffer size of its ufuncs).
-fn numpy_sum(levels: &[u8], values: &[f64; 256]) -> f64 {
-    levels.chunks(8192).fold(0.0, |sum, buffer| sum + pairwise_sum(buffer, values))
+fn numpy_sum(values: &[u8], table: &[f64; 256]) -> f64 {
+    values.chunks(8192).fold(0.0, |sum, buffer| sum + pairwise_sum(buffer, table))
 }
 
 /// numpy's sum of one buffer: halves of a multiple of eight down to at most 128 values, then eight sums side by side.
-fn pairwise_sum(levels: &[u8], values: &[f64; 256]) -> f64 {
-    let value = |&level: &u8| values[usize::from(level)];
-    if levels.len() < 8 {
-        return levels.iter().map(value).fold(0.0, |sum, next| sum + next);
+fn pairwise_sum(values: &[u8], table: &[f64; 256]) -> f64 {
+    let look_up = |&value: &u8| table[usize::from(value)];
+    if values.len() < 8 {
+        return values.iter().map(look_up).fold(0.0, |sum, next| sum + next);
     }
-    if levels.len() > 128 {
-        let half = levels.len() / 2;
-        let (left, right) = levels.split_at(half - half % 8);
-        return pairwise_sum(left, values) + pairwise_sum(right, values);
+    if values.len() > 128 {
+        let half = values.len() / 2;
+        let (left, right) = values.split_at(half - half % 8);
+        return pairwise_sum(left, table) + pairwise_sum(right, table);
     }
-    let (eights, rest) = levels.as_chunks::<8>();
+    let (eights, rest) = values.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for eight in eights {
-        for (sum, level) in sums.iter_mut().zip(eight) {
-            *sum += value(level);
+        for (sum, value) in sums.iter_mut().zip(eight) {
+            *sum += look_up(value);
         }
     }
     let [a, b, c, d, e, f, g, h] = sums;
     let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
-    rest.iter().map(value).fold(sum, |sum, next| sum + next)
+    rest.iter().map(look_up).fold(sum, |sum, next| sum + next)
 }

@@ -39,6 +39,8 @@ pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
 pub use device::{device, dtype};
+#[cfg(feature = "cudnn")]
+pub use fused::cuda::{CudaDenseNet, CudaOptions};
 pub use fused::{Engine, FusedDenseNet};
 pub use leap::AsLeapModel;
 pub use network::{Mode, Network};
@@ -48,6 +50,8 @@ pub use yolo::{StrongestBox, YoloDetector, YoloSize};
 pub use zoo::Zoo;
 
 use crate::imaging::ImageSpec;
+#[cfg(feature = "cuda")]
+pub use crate::nn::cuda::PinnedUploads;
 pub use crate::nn::fused::{Level, Precision};
 use crate::{Error, Result};
 

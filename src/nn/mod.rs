@@ -9,6 +9,8 @@ mod avg_pool;
 mod batch_stats;
 mod conv;
 mod conv3x3;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) mod cuda;
 #[cfg(feature = "zoo")]
 mod depthwise;
 mod dropout;

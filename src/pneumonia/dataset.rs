@@ -118,7 +118,7 @@ impl Dataset for ChestXrays {
         let mut image = decode(&bytes, &path.to_string_lossy())?;
         let (original_width, original_height) = (image.width(), image.height());
         if self.config.grey {
-            image = image.to_grey();
+            image = image.into_grey();
         }
         let image = image.resize(self.config.side, self.config.side, self.config.resampling)?;
         let grey = GreyStatistics::of(&image, self.config.grey_mode);

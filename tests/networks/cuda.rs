@@ -8,12 +8,12 @@ use super::golden::{build, flat, loss};
 
 const CLASSES: usize = 3;
 
-fn gpu() -> Option<Device> {
+pub(super) fn gpu() -> Option<Device> {
     device("cuda").inspect_err(|error| eprintln!("SKIPPED, nothing was compared: {error}")).ok()
 }
 
 /// The largest difference, by the largest expected value.
-fn far(found: &Tensor, expected: &Tensor) -> f32 {
+pub(super) fn far(found: &Tensor, expected: &Tensor) -> f32 {
     let (found, expected) = (flat(&found.to_device(&Device::Cpu).unwrap()), flat(expected));
     assert_eq!(found.len(), expected.len());
     let largest = expected.iter().fold(0f32, |largest, x| largest.max(x.abs()));

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cudnn")]
+mod cuda_engine;
 mod densenet;
 mod formula;
 mod golden;

@@ -63,7 +63,7 @@ impl DenseNetConfig {
     }
 
     /// Refuses what no network can be built of.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::model) fn check(&self) -> Result<()> {
         let widths = self.growth_rate.min(self.init_features).min(self.bn_size);
         let sound = matches!(self.channels, 1 | 3) && !self.block_layers.is_empty() && widths > 0;
         if sound && (0.0..1.0).contains(&self.drop_rate) {

@@ -19,7 +19,7 @@ use crate::nn::{conv2d, max_pool2d, norm, norm_relu, relu};
 use crate::{Error, Result};
 
 /// torchvision's batch normalisation epsilon.
-const EPS: f64 = 1e-5;
+pub(super) const EPS: f64 = 1e-5;
 
 /// A DenseNet with its classification head.
 ///

@@ -1,5 +1,7 @@
 //! The inference engine: a DenseNet compiled for one processor.
 
+#[cfg(any(test, feature = "cudnn"))]
+pub(super) mod cuda;
 mod engine;
 
 use std::io::ErrorKind;

@@ -151,7 +151,9 @@ impl Weights {
     /// [`Error::Device`] for a type that the device does not compute in, [`Error::Tensor`] if the device fails.
     pub fn network(&self, device: &Device, dtype: DType) -> Result<Box<dyn Network>> {
         check_dtype(device, dtype)?;
-        self.read(device, dtype, |vb| self.card.architecture.build(self.card.input.channels(), self.card.classes.len(), vb))
+        self.read(device, dtype, |vb| {
+            self.card.architecture.build(self.card.input.channels(), self.card.classes.len(), vb)
+        })
     }
 
     /// Hands the tensors to `build`, and refuses what it built if a value among them will not do.

@@ -146,7 +146,11 @@ fn put(products: &Products, column: &mut [f32], depth: usize, panel: usize, valu
     } else {
         let word = &mut column[depth / 2 * panel];
         let (bits, half) = (word.to_bits(), u32::from(round(value)));
-        *word = f32::from_bits(if depth % 2 == 0 { bits & 0xffff_0000 | half } else { bits & 0xffff | half << 16 });
+        *word = f32::from_bits(if depth.is_multiple_of(2) {
+            bits & 0xffff_0000 | half
+        } else {
+            bits & 0xffff | half << 16
+        });
     }
 }
 

@@ -3,6 +3,9 @@
 //! Each kernel is generic over [`Simd`](super::simd::Simd) and inlined into one function for each instruction set that has it
 //! switched on. [`Kernels::of`] is the only way to these functions, and it gives only what the processor can run.
 
+// Tiles are read by rows and columns at once, and their sizes are constants.
+#![allow(clippy::needless_range_loop)]
+
 mod gather;
 mod operand;
 mod product;

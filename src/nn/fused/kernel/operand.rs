@@ -1,5 +1,10 @@
 //! How the operands of products are kept: as f32, or as pairs of bf16.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+#[cfg(target_arch = "x86_64")]
+use std::mem::transmute;
+
 use super::super::GRANULE;
 use super::super::simd::Simd;
 
@@ -72,18 +77,13 @@ impl Operand<super::super::simd::Avx512> for NativePairs {
     const WORDS: usize = GRANULE / 2;
 
     #[inline(always)]
-    unsafe fn store(to: *mut f32, _index: usize, value: std::arch::x86_64::__m512) {
-        use std::arch::x86_64::*;
-        let rounded: __m256i = std::mem::transmute(_mm512_cvtneps_pbh(value));
+    unsafe fn store(to: *mut f32, _index: usize, value: __m512) {
+        let rounded = transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(value));
         _mm256_storeu_si256(to.cast(), rounded);
     }
     #[inline(always)]
-    unsafe fn multiply(
-        a: std::arch::x86_64::__m512,
-        b: std::arch::x86_64::__m512,
-        c: std::arch::x86_64::__m512,
-    ) -> std::arch::x86_64::__m512 {
-        std::arch::x86_64::_mm512_dpbf16_ps(c, std::mem::transmute(a), std::mem::transmute(b))
+    unsafe fn multiply(a: __m512, b: __m512, c: __m512) -> __m512 {
+        _mm512_dpbf16_ps(c, transmute::<__m512, __m512bh>(a), transmute::<__m512, __m512bh>(b))
     }
 }
 

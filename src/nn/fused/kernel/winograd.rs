@@ -75,7 +75,7 @@ unsafe fn output<S: Simd, const T: usize>(m: [S::V; T]) -> [S::V; 4] {
 ///
 /// As [`Simd`]; `T x T` pixels lie at `pixels` and as many places at `places`. No other thread writes to either.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn, clippy::needless_range_loop)]
+#[allow(unsafe_op_in_unsafe_fn)]
 pub(super) unsafe fn to_operands<S: Simd, O: Operand<S>, const T: usize>(args: &Tile) {
     for channel in (0..args.depth).step_by(S::LANES) {
         let pixels = args.pixels.add(channel);
@@ -107,7 +107,7 @@ pub(super) unsafe fn to_operands<S: Simd, O: Operand<S>, const T: usize>(args: &
 ///
 /// As [`to_operands`], with `T - 2` pixels a side at most.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn, clippy::needless_range_loop)]
+#[allow(unsafe_op_in_unsafe_fn)]
 pub(super) unsafe fn to_pixels<S: Simd, const T: usize>(args: &Tile) {
     for channel in (0..args.depth).step_by(S::LANES) {
         let pixels = args.pixels.add(channel);
