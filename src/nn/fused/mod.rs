@@ -20,6 +20,8 @@ mod run;
 mod shape;
 mod simd;
 mod team;
+#[cfg(test)]
+mod tests;
 
 pub use level::Level;
 pub(crate) use network::Network;

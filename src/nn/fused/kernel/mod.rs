@@ -18,6 +18,9 @@ pub(super) use product::Product;
 pub(super) use stem::{Max, Stem};
 pub(super) use winograd::Tile;
 
+#[cfg(test)]
+pub(super) mod tests;
+
 use super::simd::Simd;
 use super::{GRANULE, Level, Precision};
 
