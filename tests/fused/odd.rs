@@ -114,6 +114,9 @@ fn a_bad_image_harms_no_other() {
         values[1234] = bad;
         let xs = Tensor::from_vec(values, (2, 3, 47, 64), &CPU).unwrap();
         let output = forward(fused, &xs);
+        // A value that is none does not become an answer.
+        let first = |xs: &Tensor| flat(&xs.narrow(0, 0, 1).unwrap());
+        assert!(first(&output.logits).iter().all(|value| !value.is_finite()) || bad == f32::MAX, "{bad}");
         let row = |xs: &Tensor| flat(&xs.narrow(0, 1, 1).unwrap());
         let found: Vec<u32> =
             [row(&output.logits), row(&output.latent)].concat().iter().map(|value| value.to_bits()).collect();

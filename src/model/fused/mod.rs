@@ -30,7 +30,9 @@ use crate::{Error, Result};
 /// # Agreement
 ///
 /// In [`Precision::F32`] logits and latents are within 1e-4 of the plain network's, relative to the largest of them. Gradients and
-/// training, which need the plain network, get it: it is built from the same weights when it is first asked for.
+/// training, which need the plain network, get it: it is built from the same weights when it is first asked for. Training moves its
+/// running statistics and not what was compiled; to train, take [`Weights::trainable`]. An image with a value that is not finite
+/// gets logits that are not numbers.
 ///
 /// # Determinism
 ///
@@ -176,7 +178,10 @@ impl Network for FusedDenseNet {
     }
 
     fn top(&self, features: &Tensor, mode: Mode) -> Result<Output> {
-        self.plain()?.top(features, mode)
+        if mode.is_train() || features.track_op() {
+            return self.plain()?.top(features, mode);
+        }
+        self.rest(features, self.split_points.len())
     }
 
     fn forward_t(&self, xs: &Tensor, mode: Mode) -> Result<Output> {
@@ -190,17 +195,22 @@ impl Network for FusedDenseNet {
 
     fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
         let stage = self.stage(split)? + 1;
-        if features.track_op() || stage == self.split_points.len() {
+        if features.track_op() {
             return self.plain()?.forward_from(split, features);
         }
         self.check_run(features, &(stage..self.split_points.len()))?;
-        self.check_features(features, stage)?;
-        let (logits, latent) = with_maps(features, |maps| self.compiled.forward_from(maps, stage))?;
-        self.output(logits, latent)
+        self.rest(features, stage)
     }
 }
 
 impl FusedDenseNet {
+    /// The pass from what enters stage `stage`, or left the last one.
+    fn rest(&self, features: &Tensor, stage: usize) -> Result<Output> {
+        self.check_features(features, stage)?;
+        let (logits, latent) = with_maps(features, |maps| self.compiled.forward_from(maps, stage))?;
+        self.output(logits, latent)
+    }
+
     fn output(&self, logits: Vec<f32>, latent: Vec<f32>) -> Result<Output> {
         let rows = |values: Vec<f32>, width: usize| {
             Tensor::from_vec(values, ((), width), &Device::Cpu).map_err(Error::tensor("fused"))
@@ -212,7 +222,7 @@ impl FusedDenseNet {
     fn check_features(&self, xs: &Tensor, stage: usize) -> Result<()> {
         let channels = self.compiled.channels_into(stage);
         match *xs.dims() {
-            [_, found, _, _] if found == channels && xs.dtype() == DType::F32 => Ok(()),
+            [n, found, h, w] if n * h * w > 0 && found == channels && xs.dtype() == DType::F32 => Ok(()),
             _ => {
                 let expected = format!("F32 (n, {channels}, h, w) into stage {stage}");
                 Err(Error::argument("FusedDenseNet", expected, format!("{:?} {:?}", xs.dtype(), xs.dims())))

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::Level;
 use super::kernel::Average;
 use super::network::Network;
 use super::pass::{Pass, Shared};
@@ -52,7 +53,7 @@ impl Network {
         self.outputs(xs, 0)
     }
 
-    /// The same from the feature maps that enter stage `stage`, which is not the first.
+    /// The same from the feature maps that enter stage `stage`, which is not the first; after the last one, from what left it.
     ///
     /// # Errors
     ///
@@ -73,7 +74,7 @@ impl Network {
                 self.enter(&mut plan, xs.image(index), &self.flow(stage));
             }
             self.steps(&mut plan, xs.image(index), stage..self.shape.stages());
-            let out = self.top(&mut plan);
+            let out = self.top(&mut plan, stage == self.shape.stages());
             self.put_back(plan);
             Ok(out)
         };
@@ -164,6 +165,8 @@ impl Network {
         let (block, room) = (&self.blocks[flow.block], &plan.rooms[flow.block]);
         let count = room.height * room.width;
         let pixels = plan.memory.slot_mut(room.pixels);
+        // What an earlier image left between the channels must not be taken for values.
+        pixels.fill(0.0);
         for (&place, values) in block.channels.places.iter().zip(features.chunks_exact(count)) {
             pixels[place..].iter_mut().step_by(block.stride).zip(values).for_each(|(to, from)| *to = *from);
         }
@@ -177,7 +180,9 @@ impl Network {
         let mut out = Vec::with_capacity(flow.channels * room.height * room.width);
         for &place in &block.channels.places[..flow.channels] {
             let values = pixels[place..].iter().step_by(block.stride);
-            if flow.normalised {
+            if flow.normalised && self.level() != Level::Portable {
+                out.extend(values.map(|value| value.mul_add(scale[place], shift[place])));
+            } else if flow.normalised {
                 out.extend(values.map(|value| value * scale[place] + shift[place]));
             } else {
                 out.extend(values);
@@ -186,18 +191,25 @@ impl Network {
         out
     }
 
-    /// Logits and latent of the last block's output.
-    fn top(&self, plan: &mut Plan) -> (Vec<f32>, Vec<f32>) {
+    /// Logits and latent of the last block's output, which may have been normalised already.
+    fn top(&self, plan: &mut Plan, normalised: bool) -> (Vec<f32>, Vec<f32>) {
         let last = self.blocks.len() - 1;
         let (block, memory) = (&self.blocks[last], Shared::of(plan));
         let room = &plan.rooms[last];
+        let (ones, zeros);
+        let (scale, shift) = if normalised {
+            (ones, zeros) = (vec![1.0; block.channels.depth()], vec![0.0; block.channels.depth()]);
+            (&ones[..], &zeros[..])
+        } else {
+            (self.weights.slot(self.norm5.scale), self.weights.slot(self.norm5.shift))
+        };
         let args = Average {
             depth: block.channels.depth(),
             pixels: memory.at(room.pixels, 0),
             count: room.height * room.width,
             stride: block.stride,
-            scale: self.weights.slot(self.norm5.scale).as_ptr(),
-            shift: self.weights.slot(self.norm5.shift).as_ptr(),
+            scale: scale.as_ptr(),
+            shift: shift.as_ptr(),
             out: memory.at(plan.latent, 0),
         };
         // SAFETY: the block's pixels and the latent's places are as the plan made them, and this is the only thread.

@@ -32,7 +32,7 @@ pub(in super::super) struct Gather {
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
 pub(super) unsafe fn gather<S: Simd, O: Operand<S>, const G: usize>(args: &Gather) {
-    each_row::<S, O, G>(args, |at, scale, shift| S::max(S::mul_add(S::load(at), scale, shift), S::splat(0.0)));
+    each_row::<S, O, G>(args, |at, scale, shift| S::max(S::splat(0.0), S::mul_add(S::load(at), scale, shift)));
 }
 
 /// The mean of `relu(x * scale + shift)` over 2 x 2 pixels.
@@ -45,7 +45,7 @@ pub(super) unsafe fn gather<S: Simd, O: Operand<S>, const G: usize>(args: &Gathe
 pub(super) unsafe fn gather_pooled<S: Simd, O: Operand<S>, const G: usize>(args: &Gather) {
     let (right, below) = (args.right, args.below);
     each_row::<S, O, G>(args, |at, scale, shift| {
-        let one = |at: *const f32| S::max(S::mul_add(S::load(at), scale, shift), S::splat(0.0));
+        let one = |at: *const f32| S::max(S::splat(0.0), S::mul_add(S::load(at), scale, shift));
         let upper = S::add(one(at), one(at.add(right)));
         let lower = S::add(one(at.add(below)), one(at.add(below + right)));
         S::mul(S::add(upper, lower), S::splat(0.25))
@@ -103,7 +103,7 @@ pub(super) unsafe fn average<S: Simd>(args: &Average) {
         let mut sum = S::splat(0.0);
         for pixel in 0..args.count {
             let value = S::load(args.pixels.add(pixel * args.stride + channel));
-            sum = S::add(sum, S::max(S::mul_add(value, scale, shift), S::splat(0.0)));
+            sum = S::add(sum, S::max(S::splat(0.0), S::mul_add(value, scale, shift)));
         }
         S::store(args.out.add(channel), S::mul(sum, share));
     }

@@ -69,7 +69,7 @@ unsafe fn finish<S: Simd, const M: usize, const N: usize>(args: &Product, sums: 
         for m in 0..M {
             let mut value = S::add(sums[m][n], bias);
             if args.relu {
-                value = S::max(value, zero);
+                value = S::max(zero, value);
             }
             S::store(args.out.add(*args.rows.add(m) as usize + n * S::LANES), value);
         }

@@ -52,7 +52,7 @@ pub(super) unsafe fn stem<S: Simd, const M: usize, const N: usize>(args: &Stem) 
         let bias = S::load(args.bias.add(n * S::LANES));
         for m in 0..M {
             let out = args.out.add(m * args.stride + n * S::LANES);
-            S::store(out, S::max(S::add(sums[m][n], bias), zero));
+            S::store(out, S::max(zero, S::add(sums[m][n], bias)));
         }
     }
 }
@@ -72,7 +72,7 @@ pub(in super::super) struct Max {
     pub(in super::super) out: *mut f32,
 }
 
-/// The largest of the window's pixels, and of zero, which no pixel after a ReLU is below.
+/// The largest of the window's pixels, and of zero, which no pixel after a ReLU is below. Not a number where one of them is not finite.
 ///
 /// # Safety
 ///
@@ -81,13 +81,15 @@ pub(in super::super) struct Max {
 #[allow(unsafe_op_in_unsafe_fn)]
 pub(super) unsafe fn max<S: Simd>(args: &Max) {
     for channel in (0..args.depth).step_by(S::LANES) {
-        let mut largest = S::splat(0.0);
+        let (mut largest, mut faults) = (S::splat(0.0), S::splat(0.0));
         for y in 0..args.inside.0 {
             for x in 0..args.inside.1 {
                 let at = args.pixels.add(y * args.below + x * args.right + channel);
-                largest = S::max(S::load(at), largest);
+                let value = S::load(at);
+                largest = S::max(value, largest);
+                faults = S::add(faults, S::sub(value, value));
             }
         }
-        S::store(args.out.add(channel), largest);
+        S::store(args.out.add(channel), S::add(largest, faults));
     }
 }

@@ -37,10 +37,9 @@ impl Simd for Neon {
     unsafe fn mul(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         vmulq_f32(a, b)
     }
-    /// `vmaxnmq` takes the number where one operand is none, which is what `a` not being a number asks for.
     #[inline(always)]
     unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
-        vmaxnmq_f32(a, b)
+        vmaxq_f32(a, b)
     }
     #[inline(always)]
     unsafe fn mul_add(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {

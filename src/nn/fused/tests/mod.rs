@@ -77,9 +77,17 @@ fn check(shape: &Shape, size: (usize, usize), seed: u64) {
             if stage + 1 < stages.len() {
                 let maps = Maps { values: &found, images: 1, height: expected.height, width: expected.width };
                 let rest = network.forward_from(maps, stage + 1).unwrap();
-                assert_eq!((bits(&rest.0), bits(&rest.1)), (bits(&whole.0), bits(&whole.1)), "from stage {stage} on {level}");
+                assert_eq!(
+                    (bits(&rest.0), bits(&rest.1)),
+                    (bits(&whole.0), bits(&whole.1)),
+                    "from stage {stage} on {level}"
+                );
                 let (next, _) = network.run(maps, stage + 1..stage + 2).unwrap();
-                assert_eq!(bits(&next), bits(&network.run(maps_of(&image, size), 0..stage + 2).unwrap().0), "stage {stage}");
+                assert_eq!(
+                    bits(&next),
+                    bits(&network.run(maps_of(&image, size), 0..stage + 2).unwrap().0),
+                    "stage {stage}"
+                );
             }
         }
     }
@@ -183,8 +191,15 @@ fn bf16_stays_near() {
 #[test]
 fn odd_sides_lose_what_the_definition_loses() {
     for usual in [(32, 32), (224, 224)] {
-        let shape =
-            Shape { channels: 1, init_features: 8, growth_rate: 4, bn_size: 2, block_layers: vec![1, 2, 1], classes: 2, usual };
+        let shape = Shape {
+            channels: 1,
+            init_features: 8,
+            growth_rate: 4,
+            bn_size: 2,
+            block_layers: vec![1, 2, 1],
+            classes: 2,
+            usual,
+        };
         for size in [(32, 32), (33, 47), (45, 61), (64, 36)] {
             check(&shape, size, 9);
         }
