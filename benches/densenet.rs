@@ -66,7 +66,7 @@ fn levels(c: &mut Criterion) {
     let (weights, xs) = (weights(), images(1));
     let mut group = c.benchmark_group("levels");
     group.sample_size(10);
-    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+    for level in Level::ALL.iter().copied().filter(|level| level.is_available()) {
         for precision in [Precision::F32, Precision::Bf16] {
             let network = FusedDenseNet::for_level(&weights, precision, level).unwrap();
             group.bench_function(BenchmarkId::new(level.to_string(), format!("{precision:?}")), |b| {

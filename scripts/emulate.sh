@@ -11,6 +11,11 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 crate=$root/target/sanitize
 work=$crate/emulated
+kernel=$(realpath "${2:-/dev/null}")
+if [ ! -d "$crate" ]; then
+    echo "scripts/sanitize.sh makes the crate that is run here" >&2
+    exit 2
+fi
 cd "$crate"
 
 neon() {
@@ -32,7 +37,7 @@ avx512() {
     mknod "$work/files/dev/random" c 1 8
     mknod "$work/files/dev/urandom" c 1 9
     (cd "$work/files" && find . | cpio -o -H newc --quiet) >"$work/iso/boot/initrd"
-    cp "$1" "$work/iso/boot/vmlinuz"
+    cp "$kernel" "$work/iso/boot/vmlinuz"
     # Bochs describes the compact layout of saved registers and PKU wrongly, upon which Linux would use no vectors at all.
     cat >"$work/iso/boot/grub/grub.cfg" <<END
 serial --unit=0 --speed=115200
@@ -70,6 +75,9 @@ END
 
 case ${1:-} in
 neon) neon ;;
-avx512) avx512 "${2:?a Linux kernel}" ;;
+avx512)
+    : "${2:?a Linux kernel}"
+    avx512
+    ;;
 *) sed -n '2,9p' "$root/scripts/emulate.sh" ;;
 esac

@@ -64,7 +64,8 @@ def main():
     try:
         for name, command in commands.items():
             workers.append(Worker(name, command, environment, prepare.WORK / "logs" / f"data-{name}.log"))
-        take_turns(workers, options.rounds, options.budget)
+        for name, why in take_turns(workers, options.rounds, options.budget).items():
+            sys.exit(f"{name} ended: {why}")
         results = {worker.name: worker.results() for worker in workers}
         ways = {worker.name: worker.summary() for worker in workers}
     finally:

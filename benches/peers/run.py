@@ -78,8 +78,9 @@ def compare(engines, built, batch, threads, options):
                 workers.append(Worker(engine, words, environment, log))
             except Failed as failure:
                 failures[engine] = str(failure)
-        take_turns(workers, options.rounds, options.budget)
-        return {worker.name: summary(worker, starts[worker.name]) for worker in workers}, failures
+        failures.update(take_turns(workers, options.rounds, options.budget))
+        alive = [worker for worker in workers if worker.name not in failures]
+        return {worker.name: summary(worker, starts[worker.name]) for worker in alive}, failures
     finally:
         for worker in workers:
             worker.close()
@@ -116,10 +117,10 @@ def main():
                 {"threads": threads, "batch": batch, "engines": measured, "failures": {**left_out, **failures}}
             )
             print(table.of_setting(settings[-1]), flush=True)
+            whole = {"machine": here, "isa": options.isa, "rounds": options.rounds, "settings": settings}
+            with open(options.out, "w") as out:
+                json.dump(whole, out, indent=1)
     print(table.overview(settings))
-    whole = {"machine": here, "isa": options.isa, "rounds": options.rounds, "settings": settings}
-    with open(options.out, "w") as out:
-        json.dump(whole, out, indent=1)
     print(f"written: {options.out}", file=sys.stderr)
 
 

@@ -67,8 +67,11 @@ class Worker:
             self.process.wait()
 
     def _ask(self, request):
-        self.process.stdin.write(f"{request}\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(f"{request}\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # It has ended; why, its log says.
         return json.loads(self._answer())
 
     def _answer(self):
@@ -101,15 +104,24 @@ def take_turns(workers, rounds, budget):
     """Lets all workers compute one after the other, `rounds` times, every other round backwards.
 
     A turn lasts about half a second. Who has used up `budget` seconds sits out, but not before the third round.
-    Between turns is a pause: threads of the one before may still spin, waiting for work.
+    Between turns is a pause: threads of the one before may still spin, waiting for work. Returns why a worker ended, by its name.
     """
-    counts = {}
+    counts, failures = {}, {}
+
+    def turn(worker, count):
+        try:
+            worker.run(count)
+        except Failed as failure:
+            failures[worker.name] = str(failure)
+        return worker.name not in failures
+
     for worker in workers:
-        worker.run(1)
-        counts[worker.name] = min(max(int(0.5 / worker.seconds[-1]), 1), 50)
-        worker.forget()
+        if turn(worker, 1):
+            counts[worker.name] = min(max(int(0.5 / worker.seconds[-1]), 1), 50)
+            worker.forget()
     for number in range(rounds):
         for worker in workers if number % 2 == 0 else reversed(workers):
-            if number < 2 or worker.wall < budget:
+            if worker.name not in failures and (number < 2 or worker.wall < budget):
                 time.sleep(0.3)
-                worker.run(counts[worker.name])
+                turn(worker, counts[worker.name])
+    return failures

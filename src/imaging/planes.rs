@@ -25,6 +25,9 @@ pub(super) fn channels_first(values: &Tensor, to: usize, map: impl Fn(f32, usize
 
 /// The planes of images of `pixels` pixels with `FROM` interleaved channels.
 fn split<const FROM: usize>(values: &[f32], pixels: usize, to: usize, map: impl Fn(f32, usize) -> f32) -> Vec<f32> {
+    if pixels == 0 {
+        return Vec::new();
+    }
     let mut planes = Vec::with_capacity(values.len() / FROM * to);
     for image in values.chunks_exact(pixels * FROM) {
         for channel in 0..to {

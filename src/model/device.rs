@@ -61,7 +61,7 @@ pub(super) fn check_dtype(device: &Device, dtype: DType) -> Result<()> {
     let reason = match dtype {
         DType::F32 | DType::F16 | DType::F64 => return Ok(()),
         DType::BF16 if !device.is_cpu() => return Ok(()),
-        DType::BF16 => "bf16 is computed on GPUs only: take f32 or f16",
+        DType::BF16 => "candle has no bf16 products on the CPU: take f32 or f16, or a DenseNet with the fused engine",
         _ => "networks are run in f32, f16, bf16 or f64",
     };
     let requested = format!("{:?} in {dtype:?}", device.location());

@@ -39,7 +39,7 @@ fn any_usual_size_agrees() {
 
 #[test]
 fn every_level_agrees() {
-    for level in Level::ALL {
+    for &level in Level::ALL {
         if !level.is_available() {
             let refused = FusedDenseNet::for_level(&SMALL.weights, Precision::F32, level).unwrap_err();
             assert!(matches!(refused, leap_binder::Error::Device { .. }), "{refused}");

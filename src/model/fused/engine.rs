@@ -10,6 +10,7 @@ use crate::{Error, Result};
 
 /// What evaluates a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Engine {
     /// candle's tensor operations, as the network is defined.
     Plain,

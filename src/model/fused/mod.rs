@@ -21,7 +21,7 @@ use crate::{Error, Result};
 ///
 /// Normalisations are folded into convolutions or done on the way into them, a dense block is one buffer to which each layer
 /// appends, 3x3 convolutions are Winograd products, transitions average before they convolve, and the weights are packed once for
-/// the processor's vectors. An image takes no memory but what the first one of its size took.
+/// the processor's vectors. Each image in flight works in memory that was planned for its size and is kept for the next.
 ///
 /// # Shapes
 ///
@@ -36,7 +36,8 @@ use crate::{Error, Result};
 ///
 /// # Determinism
 ///
-/// An image gives the same bits in any batch and for any number of threads. Another [`Level`] rounds otherwise.
+/// An image gives the same bits in any batch and for any number of threads. Another [`Level`] rounds otherwise, and in
+/// [`Precision::Bf16`] so does a processor with AVX512-BF16.
 #[derive(Debug)]
 pub struct FusedDenseNet {
     compiled: fused::Network,
@@ -104,7 +105,8 @@ impl FusedDenseNet {
         self.compiled.precision()
     }
 
-    /// The time of each step of a pass of the batch's first image, with the step's kind and the index of its block.
+    /// The time of each step of a pass of the batch's first image, with the step's kind (`load`, `stem`, `pool`, `1x1`, `3x3`, `transition`)
+    /// and the index of its block.
     ///
     /// # Errors
     ///

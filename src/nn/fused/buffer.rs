@@ -22,7 +22,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn take(&mut self, len: usize) -> Slot {
         let slot = Slot { start: self.len, len };
-        self.len = slot.start + len.next_multiple_of(GRANULE);
+        self.len = slot.start.saturating_add(len.div_ceil(GRANULE).saturating_mul(GRANULE));
         slot
     }
 }
@@ -38,8 +38,9 @@ pub(super) struct Buffer {
 impl Buffer {
     pub(super) fn new(layout: &Layout) -> io::Result<Self> {
         // One granule more, so that a vector may be loaded at the last value.
-        let len = layout.len + GRANULE;
-        let map = MmapMut::map_anon(len * size_of::<f32>())?;
+        let len = layout.len.saturating_add(GRANULE);
+        let bytes = len.checked_mul(size_of::<f32>()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let map = MmapMut::map_anon(bytes)?;
         #[cfg(target_os = "linux")]
         let _ = map.advise(memmap2::Advice::HugePage);
         Ok(Self { map, len })

@@ -16,7 +16,7 @@ pub enum Level {
 
 impl Level {
     /// All of them, the slowest first.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
+    pub const ALL: &'static [Self] = &[Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// Whether this processor has the instructions.
     pub fn is_available(self) -> bool {
@@ -34,7 +34,7 @@ impl Level {
 
     /// The fastest that this processor has.
     pub fn best() -> Self {
-        Self::ALL.into_iter().rev().find(|level| level.is_available()).unwrap_or(Self::Portable)
+        Self::ALL.iter().copied().rev().find(|level| level.is_available()).unwrap_or(Self::Portable)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Activations lie channels innermost, a dense block in one buffer to which each layer appends. [`Shape`] and a source of tensors make a
 //! [`Network`], which packs all weights once; a [`Network`] and an input size make a plan of steps ([`plan`]), each split into units that any
 //! thread may run ([`team`]); a unit calls [`kernel`]s, of the best instruction set that the processor has ([`Level`]).
-//! Sums always run in the same order, so that results depend on the instruction set and on nothing else.
+//! Sums always run in the same order, so that results depend on the instructions and on nothing else.
 //!
 //! Nothing here knows candle.
 #![allow(unsafe_code)]

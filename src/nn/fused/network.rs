@@ -14,6 +14,9 @@ const EPS: f64 = 1e-5;
 /// From this many pixels a side, larger Winograd tiles pay for their larger weights.
 const LARGE_TILES: usize = 20;
 
+/// f32 of idle plans that are kept for each thread, if those of the last kind leave them: 32 MiB.
+const KEPT: usize = 8 << 20;
+
 /// Reads a tensor by its torchvision name and shape.
 pub(crate) type Source<'a, E> = dyn FnMut(&str, &[usize]) -> Result<Vec<f32>, E> + 'a;
 
@@ -163,8 +166,8 @@ impl Network {
     /// A plan for passes that begin as `entry` says, from an earlier pass if there is one.
     pub(super) fn plan(&self, entry: Entry) -> io::Result<Plan> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        match idle.iter().position(|plan| plan.entry == entry) {
-            Some(place) => Ok(idle.swap_remove(place)),
+        match idle.iter().rposition(|plan| plan.entry == entry) {
+            Some(place) => Ok(idle.remove(place)),
             None => {
                 drop(idle);
                 Plan::new(self, entry)
@@ -172,14 +175,20 @@ impl Network {
         }
     }
 
-    /// Keeps a plan for the next pass of its kind. Plans of other kinds make way, so that images of many sizes do not fill
-    /// the memory.
+    /// Keeps a plan for the next pass of its kind: as many of a kind as there are threads, and of other kinds, the oldest first to go, what
+    /// memory is left.
     pub(super) fn put_back(&self, plan: Plan) {
+        let threads = rayon::current_num_threads();
+        let entry = plan.entry;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() >= plan.entry.threads.max(2) {
-            idle.retain(|kept| kept.entry == plan.entry);
+        if idle.iter().filter(|kept| kept.entry == entry).count() < threads {
+            idle.push(plan);
         }
-        idle.push(plan);
+        let size = |idle: &[Plan]| idle.iter().map(Plan::size).sum::<usize>();
+        while size(&idle) > threads * KEPT {
+            let Some(oldest) = idle.iter().position(|kept| kept.entry != entry) else { break };
+            idle.remove(oldest);
+        }
     }
 }
 

@@ -35,16 +35,31 @@ impl Shared {
 
 /// What all units of a pass see.
 pub(super) struct Pass<'a> {
-    pub(super) network: &'a Network,
-    pub(super) plan: &'a Plan,
-    pub(super) memory: Shared,
-    /// The image, `[channels][height][width]`, where the pass begins with it.
-    pub(super) image: &'a [f32],
+    network: &'a Network,
+    plan: &'a Plan,
+    memory: Shared,
+    /// `[channels][height][width]`, where the pass begins with an image.
+    image: &'a [f32],
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// A pass of `image` in the memory of `plan`, which nobody else sees meanwhile.
+    pub(super) fn new(network: &'a Network, plan: &'a mut Plan, image: &'a [f32]) -> Self {
+        let memory = Shared::of(plan);
+        Self { network, plan, memory, image }
+    }
+
+    pub(super) fn plan(&self) -> &'a Plan {
+        self.plan
+    }
+
     /// Runs one unit of a step.
-    pub(super) fn unit(&self, step: usize, unit: usize, worker: usize) {
+    ///
+    /// # Safety
+    ///
+    /// Each unit is run once, when all steps before its own are over; `worker` is below the plan's threads, and no other thread
+    /// has the same.
+    pub(super) unsafe fn unit(&self, step: usize, unit: usize, worker: usize) {
         match self.plan.steps[step] {
             Step::Load => self.load(unit),
             Step::Stem => self.stem(unit),

@@ -24,9 +24,9 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The first block whose pixels are needed: a transition works on those of the block before it.
-    pub(super) const fn block(&self) -> usize {
-        self.stage.saturating_sub(1) / 2
+    fn unfit(&self, how: &str) -> io::Error {
+        let size = format!("a map of {} x {} is too {how} for the network", self.height, self.width);
+        io::Error::new(io::ErrorKind::InvalidInput, size)
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) struct Plan {
 impl Plan {
     /// # Errors
     ///
-    /// For a map so large that its places exceed 32 bits, so small that nothing of it reaches the end, or for which there is no memory.
+    /// For a map so large that its places exceed 32 bits, or for which there is no memory.
     pub(super) fn new(network: &Network, entry: Entry) -> io::Result<Self> {
         let (shape, panel) = (&network.shape, network.kernels.panel);
         let mut layout = Layout::default();
@@ -143,11 +143,9 @@ impl Plan {
         let (mut operands, mut results) = (0, 0);
         for (block, &(height, width)) in network.blocks.iter().zip(&sides) {
             let room = room(network, block, &mut layout, entry.threads, height, width);
-            let places = room.places.len().max(room.padded.0 * room.padded.1) * block.stride.max(room.mid);
-            if places > u32::MAX as usize || (rooms.len() >= entry.block() && room.places.is_empty()) {
-                let fault = if room.places.is_empty() { "too small for" } else { "too large for" };
-                let size = format!("a map of {} x {} is {fault} the network", entry.height, entry.width);
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, size));
+            let places = room.places.len().max(room.padded.0 * room.padded.1) as u64;
+            if places * block.stride.max(room.mid) as u64 > u64::from(u32::MAX) {
+                return Err(entry.unfit("large"));
             }
             for layer in &block.layers {
                 let positions = layer.grow.tile.pow(2);
@@ -213,6 +211,20 @@ impl Plan {
                 push(Step::Transition(index), split.row_units * split.panel_units, split);
             }
         }
+    }
+
+    /// f32 of its memory.
+    pub(super) fn size(&self) -> usize {
+        self.memory.values().len()
+    }
+
+    /// Whether anything of the map is left in `block`.
+    ///
+    /// # Errors
+    ///
+    /// If the transitions before it have halved the map away.
+    pub(super) fn reaches(&self, block: usize) -> io::Result<()> {
+        if self.rooms[block].places.is_empty() { Err(self.entry.unfit("small")) } else { Ok(()) }
     }
 
     /// The steps that make the stages `stages`; the last stage, a normalisation, is no step.

@@ -24,8 +24,11 @@ pub(crate) struct Maps<'a> {
 }
 
 impl Maps<'_> {
+    /// With threads for twice as many images as there are, so that those who have finished theirs help with the last ones.
     fn entry(&self, stage: usize) -> Entry {
-        Entry { stage, height: self.height, width: self.width, threads: rayon::current_num_threads() }
+        let all = rayon::current_num_threads();
+        let threads = (2 * all).div_ceil(self.images).min(all);
+        Entry { stage, height: self.height, width: self.width, threads }
     }
 
     fn image(&self, index: usize) -> &[f32] {
@@ -70,6 +73,7 @@ impl Network {
     fn outputs(&self, xs: Maps<'_>, stage: usize) -> io::Result<(Vec<f32>, Vec<f32>)> {
         let one = |index| {
             let mut plan = self.plan(xs.entry(stage))?;
+            plan.reaches(self.blocks.len() - 1)?;
             if stage > 0 {
                 self.enter(&mut plan, xs.image(index), &self.flow(stage));
             }
@@ -93,6 +97,7 @@ impl Network {
         let flow = self.flow(stages.end);
         let one = |index| {
             let mut plan = self.plan(xs.entry(stages.start))?;
+            plan.reaches(flow.block)?;
             if stages.start > 0 {
                 self.enter(&mut plan, xs.image(index), &self.flow(stages.start));
             }
@@ -114,22 +119,25 @@ impl Network {
     ///
     /// As [`Network::forward`].
     pub(crate) fn profile(&self, xs: Maps<'_>) -> io::Result<Vec<(&'static str, usize, Duration)>> {
-        let mut plan = self.plan(xs.entry(0))?;
-        let memory = Shared::of(&mut plan);
-        let pass = Pass { network: self, plan: &plan, memory, image: xs.image(0) };
+        let alone = Maps { values: xs.image(0), images: 1, ..xs };
+        let mut plan = self.plan(alone.entry(0))?;
+        plan.reaches(self.blocks.len() - 1)?;
+        let pass = Pass::new(self, &mut plan, alone.values);
+        let Plan { steps, units, entry, .. } = pass.plan();
         // When each step's last unit ended, in nanoseconds.
-        let ends: Vec<AtomicU64> = plan.steps.iter().map(|_| AtomicU64::new(0)).collect();
+        let ends: Vec<AtomicU64> = steps.iter().map(|_| AtomicU64::new(0)).collect();
         let start = Instant::now();
         let work = |step: usize, unit, worker| {
-            pass.unit(step, unit, worker);
+            // SAFETY: `Team` runs each unit of each step once, steps in order, and gives no two threads the same worker.
+            unsafe { pass.unit(step, unit, worker) };
             ends[step].fetch_max(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
         };
-        Team::run(&plan.units, plan.entry.threads, &work);
+        Team::run(units, entry.threads, &work);
         let mut before = 0;
-        let mut times = Vec::with_capacity(plan.steps.len());
-        for (step, end) in plan.steps.iter().zip(ends) {
+        let mut times = Vec::with_capacity(steps.len());
+        for (step, end) in steps.iter().zip(&ends) {
             let (kind, block) = step.kind();
-            let end = end.into_inner();
+            let end = end.load(Ordering::Relaxed);
             times.push((kind, block, Duration::from_nanos(end.saturating_sub(before))));
             before = end;
         }
@@ -138,11 +146,14 @@ impl Network {
     }
 
     fn steps(&self, plan: &mut Plan, image: &[f32], stages: Range<usize>) {
-        let memory = Shared::of(plan);
-        let pass = Pass { network: self, plan, memory, image };
+        let pass = Pass::new(self, plan, image);
+        let plan = pass.plan();
         let steps = plan.steps_of(stages);
         let first = steps.start;
-        let work = |step: usize, unit: usize, worker: usize| pass.unit(first + step, unit, worker);
+        let work = |step: usize, unit: usize, worker: usize| {
+            // SAFETY: `Team` runs each unit of each step once, steps in order, and gives no two threads the same worker.
+            unsafe { pass.unit(first + step, unit, worker) };
+        };
         Team::run(&plan.units[steps], plan.entry.threads, &work);
     }
 

@@ -28,8 +28,7 @@ impl Shape {
     pub(super) fn sides(&self, stage: usize, size: (usize, usize)) -> ((usize, usize), Vec<(usize, usize)>) {
         let halved = |(h, w): (usize, usize)| (h.div_ceil(2), w.div_ceil(2));
         let stem = if stage == 0 { halved(size) } else { (0, 0) };
-        // A transition works on the pixels of the block before it.
-        let first = stage.saturating_sub(1) / 2;
+        let first = self.first_block(stage);
         let mut sides = vec![(0, 0); first];
         let mut side = if stage == 0 { halved(stem) } else { size };
         for _ in first..self.block_layers.len() {
@@ -37,6 +36,12 @@ impl Shape {
             side = (side.0 / 2, side.1 / 2);
         }
         (stem, sides)
+    }
+
+    /// The first block whose pixels stage `stage` needs: a transition works on those of the block before it, and so does what
+    /// follows the last one.
+    pub(super) fn first_block(&self, stage: usize) -> usize {
+        (stage.saturating_sub(1) / 2).min(self.block_layers.len() - 1)
     }
 
     /// Stages: the stem, blocks and transitions in turn, the last normalisation.

@@ -34,7 +34,7 @@ pub(super) trait Simd: Copy + 'static {
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
-    /// The larger value; `b` where that is not a number.
+    /// The larger value; not a number where `b` is none.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`.
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;

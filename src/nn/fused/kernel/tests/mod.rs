@@ -16,7 +16,7 @@ use super::{Kernels, Products};
 
 /// The tables of all levels that can run here.
 fn tables() -> Vec<&'static Kernels> {
-    Level::ALL.into_iter().filter_map(Kernels::of).collect()
+    Level::ALL.iter().copied().filter_map(Kernels::of).collect()
 }
 
 /// A level's products of one kind of operands.
