@@ -177,6 +177,12 @@ impl Architecture {
     ///
     /// As [`Architecture::build`] for `channels` and `classes`.
     pub fn tensors(self, channels: usize, classes: usize) -> Result<Vec<(String, Shape)>> {
+        let requests = self.requests(channels, classes)?;
+        Ok(requests.into_iter().map(|(name, shape, _)| (name, shape)).collect())
+    }
+
+    /// The same with what a tensor begins as, where it is drawn.
+    pub(super) fn requests(self, channels: usize, classes: usize) -> Result<Vec<(String, Shape, Init)>> {
         let list = Mutex::default();
         self.build(channels, classes, VarBuilder::from_backend(Box::new(Lister(&list)), DType::F32, Device::Cpu))?;
         Ok(list.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
@@ -214,12 +220,12 @@ pub(super) fn is_statistic(name: &str) -> bool {
 }
 
 /// Notes what a network asks for, and hands out one zero in that shape.
-struct Lister<'a>(&'a Mutex<Vec<(String, Shape)>>);
+struct Lister<'a>(&'a Mutex<Vec<(String, Shape, Init)>>);
 
 impl SimpleBackend for Lister<'_> {
-    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+    fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
         let mut list = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        list.push((name.to_owned(), shape.clone()));
+        list.push((name.to_owned(), shape.clone(), init));
         Tensor::zeros((), dtype, device)?.broadcast_as(shape)
     }
 

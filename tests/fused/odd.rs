@@ -8,7 +8,7 @@ use leap_binder::Error;
 use leap_binder::model::{Architecture, Card, Engine, FusedDenseNet, Mode, Network, Precision, Weights};
 
 use super::formula::batch;
-use super::pairs::{AGREEMENT, CPU, Pair, SMALL, bits, distance, flat, forward};
+use super::pairs::{AGREEMENT, CPU, Pair, SMALL, bits, distance, distances, flat, forward};
 
 /// Views of larger tensors give what a copy of them gives.
 #[test]
@@ -56,6 +56,17 @@ fn training_is_that_of_the_plain_network() {
     let train = |network: &dyn Network| flat(&network.forward_t(&xs, Mode::Train { seed: 1 }).unwrap().logits);
     assert_eq!(train(pair.fused.as_ref()), train(pair.plain.as_ref()));
     assert_eq!(bits(&forward(pair.fused.as_ref(), &xs)), before);
+}
+
+/// Weights that are in no file are drawn, and both networks draw the same.
+#[test]
+fn drawn_weights_are_those_of_the_plain_network() {
+    let card = Card::new(Architecture::DenseNet121, ["a", "b", "c"]);
+    let pair = Pair::of(Weights::random(card, 3).unwrap());
+    let xs = batch(1, 3, 64, 64);
+    let (plain, fused) = (forward(pair.plain.as_ref(), &xs), forward(pair.fused.as_ref(), &xs));
+    assert!(flat(&plain.logits).iter().any(|logit| logit.abs() > 1e-3), "{:?}", flat(&plain.logits));
+    assert!(distances(&fused, &plain).iter().all(|distance| *distance <= AGREEMENT), "{:?}", flat(&fused.logits));
 }
 
 #[test]

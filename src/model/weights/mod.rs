@@ -103,7 +103,7 @@ impl Weights {
     fn checked(checkpoint: Option<Checkpoint>, card: Card, seed: Option<u64>) -> Result<Self> {
         let path = checkpoint.as_ref().map_or_else(|| PathBuf::from("<random>"), |file| file.path().to_owned());
         card.check(&path)?;
-        let expected = card.architecture.tensors(card.input.channels(), card.classes.len())?;
+        let expected = card.architecture.requests(card.input.channels(), card.classes.len())?;
         let source = Source::new(checkpoint, card.architecture, &expected, seed);
         let source = source.map_err(|problems| {
             let classes = format!("{} classes ({})", card.classes.len(), card.classes.join(", "));

@@ -26,6 +26,8 @@ pub(super) struct Source {
     names: HashMap<String, String>,
     /// For what is not in the file.
     seed: u64,
+    /// What each tensor begins as, whoever asks for it.
+    inits: HashMap<String, Init>,
 }
 
 impl Source {
@@ -34,10 +36,10 @@ impl Source {
     pub(super) fn new(
         checkpoint: Option<Checkpoint>,
         architecture: Architecture,
-        expected: &[(String, Shape)],
+        expected: &[(String, Shape, Init)],
         seed: Option<u64>,
     ) -> Result<Self, Vec<String>> {
-        let shapes: HashMap<&str, &Shape> = expected.iter().map(|(name, shape)| (name.as_str(), shape)).collect();
+        let shapes: HashMap<&str, &Shape> = expected.iter().map(|(name, shape, _)| (name.as_str(), shape)).collect();
         let mut names = HashMap::new();
         let mut problems = Vec::new();
         let drawn = |name: &str| seed.is_some() && (checkpoint.is_none() || name.starts_with(architecture.head()));
@@ -56,7 +58,7 @@ impl Source {
         }
         let mut unclaimed: HashMap<&str, &str> =
             names.iter().map(|(own, name)| (own.as_str(), name.as_str())).collect();
-        for (own, shape) in expected.iter().filter(|(own, _)| !drawn(own)) {
+        for (own, shape, _) in expected.iter().filter(|(own, ..)| !drawn(own)) {
             let name = unclaimed.remove(own.as_str());
             let entry = name.and_then(|name| Some((name, checkpoint.as_ref()?.entry(name)?)));
             match entry {
@@ -73,7 +75,11 @@ impl Source {
         let mut extra: Vec<_> = unclaimed.into_values().map(|name| format!("{name}, which it does not have")).collect();
         extra.sort();
         problems.extend(extra);
-        if problems.is_empty() { Ok(Self { checkpoint, names, seed: seed.unwrap_or_default() }) } else { Err(problems) }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let inits = expected.iter().map(|(name, _, init)| (name.clone(), *init)).collect();
+        Ok(Self { checkpoint, names, seed: seed.unwrap_or_default(), inits })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -101,6 +107,7 @@ impl Reader {
     fn read(&self, shape: &Shape, name: &str, init: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
         let source = &self.source;
         let (Some(checkpoint), Some(stored)) = (&source.checkpoint, source.names.get(name)) else {
+            let init = source.inits.get(name).copied().unwrap_or(init);
             return fresh(source.seed, name, shape, init, dtype, device);
         };
         let tensor = checkpoint.tensor(stored, dtype, &Device::Cpu).map_err(candle_core::Error::wrap)?;
