@@ -27,6 +27,10 @@ use crate::{Error, Result};
 ///
 /// As [`DenseNet`], with the same split points.
 ///
+/// # Errors
+///
+/// Beside what [`Network`] says, a pass gives [`Error::Device`] where there is no memory for an image of its size.
+///
 /// # Agreement
 ///
 /// In [`Precision::F32`] logits and latents are within 1e-4 of the plain network's, relative to the largest of them. Gradients and

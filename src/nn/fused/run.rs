@@ -51,26 +51,17 @@ impl Network {
     ///
     /// # Errors
     ///
-    /// If there is no memory for a map of this size.
+    /// If a map of this size is too large or too small for the network, or there is no memory for it.
     pub(crate) fn forward(&self, xs: Maps<'_>) -> io::Result<(Vec<f32>, Vec<f32>)> {
-        self.outputs(xs, 0)
+        self.forward_from(xs, 0)
     }
 
-    /// The same from the feature maps that enter stage `stage`, which is not the first; after the last one, from what left it.
+    /// The same from what enters stage `stage`; after the last one, from what left it.
     ///
     /// # Errors
     ///
     /// As [`Network::forward`].
     pub(crate) fn forward_from(&self, xs: Maps<'_>, stage: usize) -> io::Result<(Vec<f32>, Vec<f32>)> {
-        self.outputs(xs, stage)
-    }
-
-    /// Channels that enter stage `stage`.
-    pub(crate) fn channels_into(&self, stage: usize) -> usize {
-        if stage == 0 { self.shape.channels } else { self.flow(stage).channels }
-    }
-
-    fn outputs(&self, xs: Maps<'_>, stage: usize) -> io::Result<(Vec<f32>, Vec<f32>)> {
         let one = |index| {
             let mut plan = self.plan(xs.entry(stage))?;
             plan.reaches(self.blocks.len() - 1)?;
@@ -85,6 +76,11 @@ impl Network {
         let outputs = (0..xs.images).into_par_iter().map(one).collect::<io::Result<Vec<_>>>()?;
         let (logits, latents): (Vec<_>, Vec<_>) = outputs.into_iter().unzip();
         Ok((logits.concat(), latents.concat()))
+    }
+
+    /// Channels that enter stage `stage`.
+    pub(crate) fn channels_into(&self, stage: usize) -> usize {
+        if stage == 0 { self.shape.channels } else { self.flow(stage).channels }
     }
 
     /// What flows out of the last of `stages` when `xs` enters the first: `[images][channels][height][width]`, and its
