@@ -59,6 +59,7 @@
 
 pub mod binder;
 pub mod check;
+pub mod compare;
 pub mod contract;
 mod error;
 pub mod evaluate;
@@ -74,6 +75,7 @@ pub mod progress;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod rng;
+pub mod train;
 
 pub use binder::Binder;
 pub use error::{BoxError, Error, Result};

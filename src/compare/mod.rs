@@ -1,0 +1,1 @@
+//! Several models on the same samples: which is better, and whether the difference is more than chance.

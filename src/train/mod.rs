@@ -1,0 +1,1 @@
+//! Transfer learning and fine-tuning over any [`Binder`](crate::Binder) and any [`Model`](crate::model::Model).
