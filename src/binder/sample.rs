@@ -1,7 +1,7 @@
 use candle_core::Tensor;
 
 use super::guarded;
-use super::handlers::{AnySample, LatentSpaceFn, Place};
+use super::handlers::{AnySample, LatentSpaceFn, Place, SampleFn};
 use super::registry::Registry;
 use crate::contract::{DataState, MetadataValue, SampleId, Subset, Violation};
 use crate::{Error, Result};
@@ -89,15 +89,27 @@ impl Registry {
         self.encode_loaded(&*sample, Place { state, ids: std::slice::from_ref(id) })
     }
 
-    fn encode_loaded(&self, sample: &AnySample, place: Place<'_>) -> Result<EncodedSample, Violation> {
-        let encode = |kind: &str, name: &str, encode: &dyn Fn(&AnySample, Place<'_>) -> _| {
-            guarded(&format!("{kind}::{name}"), || encode(sample, place))
-        };
-        let inputs = self.inputs.iter().map(|f| encode("input_encoder", &f.name, &f.encode));
+    /// What goes into a model and what should come out, without metadata: each input encoder's and each ground-truth encoder's
+    /// tensor.
+    pub(crate) fn encode_tensors(
+        &self,
+        state: DataState,
+        id: &SampleId,
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>), Violation> {
+        let sample = guarded("load", || self.dataset.load(id, state)).map_err(Violation::loading)?;
+        self.tensors_of(&*sample, Place { state, ids: std::slice::from_ref(id) })
+    }
+
+    fn tensors_of(&self, sample: &AnySample, place: Place<'_>) -> Result<(Vec<Tensor>, Vec<Tensor>), Violation> {
+        let inputs = self.inputs.iter().map(|f| encoded("input_encoder", &f.name, &f.encode, sample, place));
         let labelled = place.state != DataState::Unlabeled;
         let truths = self.ground_truths.iter().filter(|_| labelled);
-        let truths = truths.map(|f| encode("gt_encoder", &f.name, &f.encode));
-        let (inputs, ground_truths) = (inputs.collect::<Result<_, _>>()?, truths.collect::<Result<_, _>>()?);
+        let truths = truths.map(|f| encoded("gt_encoder", &f.name, &f.encode, sample, place));
+        Ok((inputs.collect::<Result<_, _>>()?, truths.collect::<Result<_, _>>()?))
+    }
+
+    fn encode_loaded(&self, sample: &AnySample, place: Place<'_>) -> Result<EncodedSample, Violation> {
+        let (inputs, ground_truths) = self.tensors_of(sample, place)?;
         let mut metadata = Vec::new();
         for function in &self.metadata {
             let values = guarded(&format!("metadata::{}", function.name), || (function.compute)(sample, place))?;
@@ -106,10 +118,22 @@ impl Registry {
         let mut latent_spaces = Vec::new();
         for space in &self.latent_spaces {
             if let LatentSpaceFn::Dataset(compute) = &space.compute {
-                latent_spaces.push((space.name.clone(), encode("latent_space", &space.name, compute)?));
+                let space_of = encoded("latent_space", &space.name, compute, sample, place)?;
+                latent_spaces.push((space.name.clone(), space_of));
             }
         }
         let digest = guarded("digest", || Ok(self.dataset.digest(sample)))?;
         Ok(EncodedSample { inputs, ground_truths, metadata, latent_spaces, digest })
     }
+}
+
+/// One encoder's tensor; a panic becomes a violation that names the encoder.
+fn encoded(
+    kind: &str,
+    name: &str,
+    encode: &SampleFn<Tensor>,
+    sample: &AnySample,
+    place: Place<'_>,
+) -> Result<Tensor, Violation> {
+    guarded(&format!("{kind}::{name}"), || encode(sample, place))
 }

@@ -44,7 +44,7 @@ impl Plan<'_> {
         let Batch { state, mut samples, failures } = batch;
         run.failures.extend(failures);
         samples.retain(|sample| {
-            match run.layout.get_or_insert_with(|| Layout::of(sample)).accept(self.binder, sample) {
+            match run.layout.get_or_insert_with(|| Layout::of(sample)).accept(self.interface.binder, sample) {
                 Ok(()) => true,
                 Err(violation) => {
                     run.failures.push(SampleFailure::new(&sample.id, state, violation));
@@ -56,7 +56,7 @@ impl Plan<'_> {
             return Ok(());
         }
         let scored = self.forward(state, &samples)?;
-        let losses = self.binder.losses.iter();
+        let losses = self.interface.binder.losses.iter();
         let losses: Vec<_> = losses
             .map(|loss| {
                 let compute =
@@ -64,7 +64,7 @@ impl Plan<'_> {
                 scored.each(&format!("loss::{}", loss.name), &loss.arguments, compute, &mut run.failures)
             })
             .collect();
-        for (metric, columns) in self.binder.metrics.iter().zip(&mut run.metrics) {
+        for (metric, columns) in self.interface.binder.metrics.iter().zip(&mut run.metrics) {
             columns.score(metric, &scored, &mut run.failures);
         }
         let of = |values: &[Vec<Option<f32>>], index: usize| values.iter().map(|values| values[index]).collect();
@@ -100,11 +100,11 @@ impl Plan<'_> {
         let inputs = stack(|sample| &sample.inputs).map_err(Error::tensor("stacking inputs"))?;
         let ground_truths = stack(|sample| &sample.ground_truths).map_err(Error::tensor("stacking ground truths"))?;
         let output = self.model.forward(&self.model.input().prepare(
-            &self.given,
-            &inputs[self.input],
+            &self.interface.given,
+            &inputs[self.interface.input],
             self.model.device(),
         )?)?;
-        let classes = self.prediction.labels.len();
+        let classes = self.interface.prediction.labels.len();
         let logits = self.rows("logits", &output.logits, (samples.len(), classes))?;
         let latents = self.rows("latent", &output.latent, (samples.len(), self.model.latent_dim()))?;
         if let Some(place) = logits.iter().position(|logits| logits.iter().any(|logit| !logit.is_finite())) {
@@ -117,7 +117,7 @@ impl Plan<'_> {
         let tensor = tensor.map_err(Error::tensor("probabilities"))?;
         let ids = samples.iter().map(|sample| sample.id.clone()).collect();
         Ok(Scored {
-            binder: self.binder,
+            binder: self.interface.binder,
             state,
             ids,
             inputs,

@@ -10,6 +10,7 @@
 mod batch;
 mod columns;
 mod fingerprint;
+mod interface;
 mod layout;
 mod sample;
 mod scored;
@@ -18,6 +19,7 @@ mod thumbnail;
 mod write;
 
 pub use fingerprint::Fingerprint;
+pub(crate) use interface::Interface;
 pub use sample::SampleFailure;
 pub use table::{SampleRow, SampleTable};
 
@@ -26,13 +28,12 @@ use std::time::{Duration, Instant};
 use columns::MetricColumns;
 use layout::Layout;
 
-use crate::binder::{InputEncoder, PredictionType, Registry};
-use crate::contract::{DataState, SampleId, Subset};
-use crate::imaging::ImageSpec;
+use crate::Result;
+use crate::binder::Registry;
+use crate::contract::{DataState, SampleId};
 use crate::metrics::{Bootstrap, ClassificationReport, Predictions};
 use crate::model::Model;
 use crate::progress::Progress;
-use crate::{Error, Result};
 
 /// How an evaluation runs. Nothing here changes a score, except `input` where a binder has several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Evaluation {
     /// Classification metrics over the labelled rows of `states` (all states when empty).
     ///
     /// # Errors
-    /// [`Error::Argument`] when there is no labelled row.
+    /// [`Error::Argument`](crate::Error::Argument) when there is no labelled row.
     pub fn report(&self, states: &[DataState], bootstrap: &Bootstrap) -> Result<ClassificationReport> {
         ClassificationReport::new(&self.predictions(states)?, bootstrap)
     }
@@ -77,7 +78,7 @@ impl Evaluation {
     /// True classes and probabilities of the labelled rows of `states` (all states when empty), for metrics of one's own.
     ///
     /// # Errors
-    /// [`Error::Argument`] when there is no labelled row, or a model gave numbers that are no probabilities.
+    /// [`Error::Argument`](crate::Error::Argument) when there is no labelled row, or a model gave numbers that are no probabilities.
     pub fn predictions(&self, states: &[DataState]) -> Result<Predictions> {
         let rows = self.table.rows.iter().filter(|row| states.is_empty() || states.contains(&row.state));
         let labelled = rows.filter_map(|row| Some((row.label?, &row.probabilities)));
@@ -94,9 +95,9 @@ impl Evaluation {
 /// *Determinism*: on the CPU the table is the same for any number of threads and any batch size, as far as the model's is.
 ///
 /// # Errors
-/// [`Error::Mismatch`] when the classes or the image preparation do not fit, or the input was not registered by
-/// [`crate::binder::BinderBuilder::image_input`]; [`Error::Config`] for a subset or input that is not there; [`Error::Contract`] when
-/// preprocess fails; [`Error::Tensor`] and [`Error::Device`] from the model.
+/// [`Error::Mismatch`](crate::Error::Mismatch) when the classes or the image preparation do not fit, or the input was not registered by
+/// [`crate::binder::BinderBuilder::image_input`]; [`Error::Config`](crate::Error::Config) for a subset or input that is not there; [`Error::Contract`](crate::Error::Contract) when
+/// preprocess fails; [`Error::Tensor`](crate::Error::Tensor) and [`Error::Device`](crate::Error::Device) from the model.
 pub fn evaluate(
     binder: &Registry,
     model: &dyn Model,
@@ -104,10 +105,11 @@ pub fn evaluate(
     options: &EvaluateOptions,
     progress: &dyn Progress,
 ) -> Result<Evaluation> {
-    let plan = Plan::new(binder, model, options)?;
-    let subsets = chosen_subsets(binder, states)?;
+    let interface = Interface::new("evaluate", binder, model, options.input.as_deref())?;
+    let subsets = interface.subsets(states)?;
+    let plan = Plan { interface, model, thumbnail_side: options.thumbnail_side };
     let started = Instant::now();
-    let mut table = SampleTable::new(plan.prediction.labels.iter().cloned());
+    let mut table = SampleTable::new(plan.interface.prediction.labels.iter().cloned());
     table.losses = binder.losses().iter().map(|loss| loss.name.clone()).collect();
     let mut run = Run { layout: None, metrics: MetricColumns::all(binder), table, failures: Vec::new() };
     for subset in &subsets {
@@ -139,7 +141,7 @@ pub fn evaluate(
         table.attributes = layout.attributes;
         table.metadata = layout.metadata;
     }
-    let input = plan.binder.inputs()[plan.input].name.clone();
+    let input = binder.inputs()[plan.interface.input].name.clone();
     Ok(Evaluation { table, failures, input, elapsed: started.elapsed() })
 }
 
@@ -154,49 +156,7 @@ struct Run {
 
 /// What an evaluation has settled before the first sample.
 struct Plan<'a> {
-    binder: &'a Registry,
+    interface: Interface<'a>,
     model: &'a dyn Model,
-    /// Place of the input encoder that feeds the model.
-    input: usize,
-    given: ImageSpec,
-    prediction: &'a PredictionType,
     thumbnail_side: Option<usize>,
-}
-
-impl<'a> Plan<'a> {
-    fn new(binder: &'a Registry, model: &'a dyn Model, options: &EvaluateOptions) -> Result<Self> {
-        let [prediction] = binder.predictions() else {
-            let found = format!("{}", binder.predictions().len());
-            return Err(Error::argument("evaluate", "a binder with one prediction type", found));
-        };
-        if prediction.labels != model.classes() {
-            return Err(Error::Mismatch {
-                subject: "classes".to_owned(),
-                left: format!("the model {} has {:?}", model.name(), model.classes()),
-                right: format!("the binder's prediction {} has {:?}", prediction.name, prediction.labels),
-            });
-        }
-        let wanted = |encoder: &InputEncoder| options.input.as_ref().is_none_or(|name| &encoder.name == name);
-        let input = binder.inputs().iter().position(wanted).ok_or_else(|| {
-            let known: Vec<&str> = binder.inputs().iter().map(|encoder| &*encoder.name).collect();
-            Error::config("input", format!("one of {known:?}"), format!("{:?}", options.input))
-        })?;
-        let encoder = &binder.inputs()[input];
-        let given = encoder.image.clone().ok_or_else(|| Error::Mismatch {
-            subject: "image preparations".to_owned(),
-            left: format!("the model wants {}", model.input()),
-            right: format!("the binder does not say how input {} is prepared (see image_input)", encoder.name),
-        })?;
-        model.input().accepts(&given)?;
-        Ok(Self { binder, model, input, given, prediction, thumbnail_side: options.thumbnail_side })
-    }
-}
-
-fn chosen_subsets(binder: &Registry, states: &[DataState]) -> Result<Vec<Subset>> {
-    let subsets = binder.subsets()?;
-    if let Some(missing) = states.iter().find(|state| !subsets.iter().any(|subset| subset.state == **state)) {
-        let known: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
-        return Err(Error::config("subset", format!("one of {known:?}"), missing.to_string()));
-    }
-    Ok(subsets.into_iter().filter(|subset| states.is_empty() || states.contains(&subset.state)).collect())
 }

@@ -133,4 +133,8 @@ impl<M: Model> Model for Adapted<M> {
     fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
         self.model.forward_from(split, features)
     }
+
+    fn forward_from_t(&self, split: &str, features: &Tensor, mode: Mode) -> Result<Output> {
+        self.model.forward_from_t(split, features, mode)
+    }
 }

@@ -239,6 +239,10 @@ impl Model for Classifier {
     fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
         self.network.forward_from(split, features)?.to_f32()
     }
+
+    fn forward_from_t(&self, split: &str, features: &Tensor, mode: Mode) -> Result<Output> {
+        self.network.forward_from_t(split, features, mode)?.to_f32()
+    }
 }
 
 impl Classifier {

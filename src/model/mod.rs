@@ -35,6 +35,7 @@ use candle_core::{DType, Device, Tensor};
 pub use adapt::Adapted;
 pub use architecture::Architecture;
 pub use checkpoint::{Checkpoint, Entry};
+pub(crate) use checkpoint::{replace, write_safetensors};
 pub(crate) use classifier::softmax;
 pub use classifier::{Classification, Classifier};
 pub use densenet::{DenseNet, DenseNetConfig};
@@ -125,6 +126,21 @@ pub trait Model: Debug + Send + Sync {
         let _ = features;
         Err(no_such_split(self.name(), split))
     }
+
+    /// The same in either mode, and with gradients where the weights or `features` are variables: what trains the stages after
+    /// `split` while those before it stand still. By default a model only evaluates.
+    ///
+    /// # Errors
+    ///
+    /// As [`Model::forward_from`] and [`Model::forward_t`].
+    fn forward_from_t(&self, split: &str, features: &Tensor, mode: Mode) -> Result<Output> {
+        match mode {
+            Mode::Eval => self.forward_from(split, features),
+            Mode::Train { .. } => {
+                Err(Error::argument("Model::forward_from_t", "a model that can be trained", self.name()))
+            }
+        }
+    }
 }
 
 fn no_such_split(model: &str, split: &str) -> Error {
@@ -174,6 +190,10 @@ impl<M: Model + ?Sized> Model for Arc<M> {
 
     fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
         (**self).forward_from(split, features)
+    }
+
+    fn forward_from_t(&self, split: &str, features: &Tensor, mode: Mode) -> Result<Output> {
+        (**self).forward_from_t(split, features, mode)
     }
 }
 

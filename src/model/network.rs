@@ -112,8 +112,17 @@ pub trait Network: Debug + Send + Sync {
     ///
     /// As [`Network::forward_to`].
     fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
-        let features = self.run(features, self.stage(split)? + 1..self.split_points().len(), Mode::Eval)?;
-        self.top(&features, Mode::Eval)
+        self.forward_from_t(split, features, Mode::Eval)
+    }
+
+    /// The same in either mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`Network::forward_to`].
+    fn forward_from_t(&self, split: &str, features: &Tensor, mode: Mode) -> Result<Output> {
+        let features = self.run(features, self.stage(split)? + 1..self.split_points().len(), mode)?;
+        self.top(&features, mode)
     }
 
     /// The place of a stage.

@@ -10,6 +10,7 @@ mod shards;
 mod state_dict;
 mod stored;
 mod torch;
+mod write;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use fault::{Fault, listed};
 use format::Format;
 use map::Bytes;
 use stored::Place;
+pub(crate) use write::{replace, safetensors_bytes, write_safetensors};
 
 /// A file of named tensors, whatever its format: opened and verified, its tensors not yet read.
 ///

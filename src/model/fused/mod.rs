@@ -199,10 +199,10 @@ impl Network for FusedDenseNet {
         self.output(logits, latent)
     }
 
-    fn forward_from(&self, split: &str, features: &Tensor) -> Result<Output> {
+    fn forward_from_t(&self, split: &str, features: &Tensor, mode: Mode) -> Result<Output> {
         let stage = self.stage(split)? + 1;
-        if features.track_op() {
-            return self.plain()?.forward_from(split, features);
+        if mode.is_train() || features.track_op() {
+            return self.plain()?.forward_from_t(split, features, mode);
         }
         self.check_run(features, &(stage..self.split_points.len()))?;
         self.rest(features, stage)

@@ -62,6 +62,16 @@ impl Weights {
         Self::described(Checkpoint::from_bytes(bytes, path)?)
     }
 
+    /// The present values of `variables` as the weights of the network that `card` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Weights`] as for [`save`].
+    pub fn of(variables: &VarMap, card: &Card) -> Result<Self> {
+        let path = Path::new("<variables>");
+        Self::from_bytes(save::to_bytes(path, variables, card)?, path)
+    }
+
     fn described(checkpoint: Checkpoint) -> Result<Self> {
         let card = Card::read(checkpoint.path(), checkpoint.metadata())?;
         Self::new(checkpoint, card)

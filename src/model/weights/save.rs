@@ -1,15 +1,13 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
+use candle_core::{DType, Device, Tensor};
 use candle_nn::VarMap;
 
 use super::source::fault;
 use super::{Card, wrong};
+use crate::model::checkpoint::{safetensors_bytes, write_safetensors};
 use crate::{Error, Result};
 
 /// Writes the tensors of `variables` and the card to a safetensors file at `path` that [`Weights::open`](super::Weights::open)
@@ -24,6 +22,17 @@ use crate::{Error, Result};
 /// not finite or leave the range of `dtype`; [`Error::Argument`] for another type, [`Error::Io`] if the file cannot be written.
 pub fn save(path: impl AsRef<Path>, variables: &VarMap, card: &Card, dtype: DType) -> Result<()> {
     let path = path.as_ref();
+    let tensors = checked(path, variables, card, dtype)?;
+    write_safetensors(path, card.write()?, &tensors)
+}
+
+/// What [`save`] would write, as f32.
+pub(super) fn to_bytes(path: &Path, variables: &VarMap, card: &Card) -> Result<Vec<u8>> {
+    safetensors_bytes(card.write()?, &checked(path, variables, card, DType::F32)?)
+}
+
+/// The tensors of `variables` as `dtype` on the CPU, if they are those of the card's network.
+fn checked(path: &Path, variables: &VarMap, card: &Card, dtype: DType) -> Result<BTreeMap<String, Tensor>> {
     if !matches!(dtype, DType::F32 | DType::F16 | DType::BF16) {
         return Err(Error::argument("save", "f32, f16 or bf16", format!("{dtype:?}")));
     }
@@ -53,69 +62,5 @@ pub fn save(path: impl AsRef<Path>, variables: &VarMap, card: &Card, dtype: DTyp
     if !problems.is_empty() {
         return Err(wrong(path, format!("the tensors of {}", card.architecture), problems.join("; "), None));
     }
-    let header = header(&tensors, dtype, card.write()?)?;
-    write(path, &header, &tensors)
-}
-
-/// The header of a safetensors file: its length, and JSON filled up with spaces to eight bytes. Tensors and metadata are in the
-/// order of their names, so that equal weights give equal files.
-fn header(tensors: &BTreeMap<String, Tensor>, dtype: DType, metadata: BTreeMap<String, String>) -> Result<Vec<u8>> {
-    let dtype = match dtype {
-        DType::F16 => "F16",
-        DType::BF16 => "BF16",
-        _ => "F32",
-    };
-    let mut entries = serde_json::Map::new();
-    entries.insert("__metadata__".to_owned(), serde_json::json!(metadata));
-    let mut start = 0;
-    for (name, tensor) in tensors {
-        let end = start + tensor.elem_count() * tensor.dtype().size_in_bytes();
-        let entry = serde_json::json!({"dtype": dtype, "shape": tensor.dims(), "data_offsets": [start, end]});
-        entries.insert(name.clone(), entry);
-        start = end;
-    }
-    let json = serde_json::to_vec(&entries);
-    let mut json = json.map_err(|error| Error::argument("save", "text that JSON can hold", error.to_string()))?;
-    json.resize(json.len().next_multiple_of(8), b' ');
-    Ok([(json.len() as u64).to_le_bytes().as_slice(), &json].concat())
-}
-
-fn write(path: &Path, header: &[u8], tensors: &BTreeMap<String, Tensor>) -> Result<()> {
-    /// Tells the parts of saves that go on at once.
-    static SAVES: AtomicUsize = AtomicUsize::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}-{}.part", std::process::id(), SAVES.fetch_add(1, Ordering::Relaxed)));
-    let part = path.with_file_name(name);
-    let written = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create_new(&part)?);
-        file.write_all(header)?;
-        for tensor in tensors.values() {
-            write_numbers(&mut file, tensor)?;
-        }
-        file.into_inner()?.sync_all()?;
-        std::fs::rename(&part, path)
-    };
-    written().map_err(|source| {
-        // What could not be finished is of no use to anybody; the first error is the one to tell.
-        let _ = std::fs::remove_file(&part);
-        Error::io("write", path, source)
-    })
-}
-
-/// The numbers of a contiguous tensor on the CPU, little end first.
-fn write_numbers(file: &mut impl Write, tensor: &Tensor) -> std::io::Result<()> {
-    let (storage, layout) = tensor.storage_and_layout();
-    let range = layout.start_offset()..layout.start_offset() + tensor.elem_count();
-    match &*storage {
-        Storage::Cpu(CpuStorage::F32(values)) => {
-            values[range].iter().try_for_each(|x| file.write_all(&x.to_le_bytes()))
-        }
-        Storage::Cpu(CpuStorage::F16(values)) => {
-            values[range].iter().try_for_each(|x| file.write_all(&x.to_le_bytes()))
-        }
-        Storage::Cpu(CpuStorage::BF16(values)) => {
-            values[range].iter().try_for_each(|x| file.write_all(&x.to_le_bytes()))
-        }
-        _ => Err(std::io::Error::other("a tensor left the CPU while it was saved")),
-    }
+    Ok(tensors)
 }
