@@ -120,6 +120,18 @@ pub enum Error {
         /// candle's error.
         source: candle_core::Error,
     },
+    /// *Training*: it cannot go on. Checkpoints stay as they were.
+    #[error("training, step {step} (epoch {epoch}): expected {expected}, found {found}")]
+    Training {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step of the optimiser, counted from 1 since the beginning.
+        step: usize,
+        /// What a training needs.
+        expected: String,
+        /// What came instead.
+        found: String,
+    },
     /// *Bad arguments*: numbers handed to a function of the crate do not go together.
     #[error("{function}: expected {expected}, found {found}")]
     Argument {

@@ -21,7 +21,7 @@ pub struct SampleFailure {
 }
 
 impl SampleFailure {
-    pub(super) fn new(id: &SampleId, state: DataState, violation: Violation) -> Self {
+    pub(crate) fn new(id: &SampleId, state: DataState, violation: Violation) -> Self {
         let function = violation.function.clone();
         Self { id: id.clone(), state, function, message: violation.on(state, Some(id)).to_string() }
     }

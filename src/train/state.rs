@@ -1,0 +1,128 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::samples::{Labelled, Samples};
+use super::trainee::on_cpu;
+use super::{History, TrainOptions};
+use crate::model::{Checkpoint, Model, write_safetensors};
+use crate::{Error, Result};
+
+/// The metadata key of [`State`] in a checkpoint.
+const STATE: &str = "leap_binder_training";
+
+/// Where a run stands, but for its tensors.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct State {
+    /// Digest of what the run is of; see [`identity`].
+    pub(super) identity: String,
+    /// The epoch that is going on, counted from 0.
+    pub(super) epoch: usize,
+    /// Steps done in it.
+    pub(super) step: usize,
+    /// Steps done in all.
+    pub(super) steps: usize,
+    /// Sums over the epoch so far.
+    pub(super) sums: Sums,
+    pub(super) history: History,
+    /// The best score so far, turned so that more is better.
+    pub(super) best: Option<f64>,
+    /// Epochs since then.
+    pub(super) waiting: usize,
+    pub(super) stopped: bool,
+}
+
+/// Sums over an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Sums {
+    pub(super) loss: f64,
+    pub(super) samples: usize,
+    pub(super) norm: f64,
+    pub(super) failures: usize,
+    pub(super) seconds: f64,
+}
+
+/// What decides every number of a run, as a SHA-256: options, model, samples with their classes.
+pub(super) fn identity(options: &TrainOptions, model: &dyn Model, training: &[Labelled], samples: &Samples) -> String {
+    // What changes no number is left out.
+    let options = TrainOptions { checkpoint_steps: None, feature_memory: 0, ..options.clone() };
+    let mut hash = Sha256::new();
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
+    };
+    add(&serde_json::to_string(&options).unwrap_or_default());
+    add(model.name());
+    add(&format!("{:?} {}", model.classes(), model.input()));
+    training.iter().for_each(|sample| add(&format!("{} {} {}", sample.state, sample.id, sample.label)));
+    samples.validation.iter().for_each(|(state, id)| add(&format!("{state} {id}")));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The files of a run.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    folder: PathBuf,
+}
+
+impl Files {
+    /// Makes the folder if need be.
+    pub(super) fn new(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
+        Ok(Self { folder: folder.to_path_buf() })
+    }
+
+    pub(super) fn checkpoint(&self) -> PathBuf {
+        self.folder.join("checkpoint.safetensors")
+    }
+
+    pub(super) fn best(&self) -> PathBuf {
+        self.folder.join("best.safetensors")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.folder.join("log.jsonl")
+    }
+
+    pub(super) fn curve(&self) -> PathBuf {
+        self.folder.join("curve.svg")
+    }
+
+    /// Writes a checkpoint in the place of the last one, whole or not at all.
+    pub(super) fn save(&self, state: &State, tensors: BTreeMap<String, Tensor>) -> Result<()> {
+        let json = serde_json::to_string(state);
+        let json = json.map_err(|error| Error::argument("train", "a state that JSON can hold", error.to_string()))?;
+        write_safetensors(&self.checkpoint(), BTreeMap::from([(STATE.to_owned(), json)]), &on_cpu(tensors)?)
+    }
+
+    /// Reads the checkpoint, if there is one, and refuses that of another run.
+    pub(super) fn load(&self, identity: &str) -> Result<Option<(State, Checkpoint)>> {
+        let path = self.checkpoint();
+        if !path.exists() {
+            return Ok(None);
+        }
+        let file = Checkpoint::open(&path)?;
+        let wrong = |found: String, source: Option<crate::BoxError>| Error::Weights {
+            path: path.clone(),
+            expected: "a checkpoint of a training".to_owned(),
+            found,
+            source,
+        };
+        let json = file.metadata().get(STATE).ok_or_else(|| wrong("a file without its state".to_owned(), None))?;
+        let state: State = serde_json::from_str(json).map_err(|error| wrong(error.to_string(), Some(error.into())))?;
+        if state.identity != identity {
+            return Err(Error::Mismatch {
+                subject: "checkpoint and run".to_owned(),
+                left: format!("{} is of the run {}", path.display(), &state.identity.get(..12).unwrap_or_default()),
+                right: format!(
+                    "these options, model and samples are the run {}; begin anew in another folder",
+                    &identity.get(..12).unwrap_or_default()
+                ),
+            });
+        }
+        Ok(Some((state, file)))
+    }
+}

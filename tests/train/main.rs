@@ -1,0 +1,7 @@
+//! Training: the loop, its parts, heads on latents, splits.
+
+mod common;
+mod faults;
+mod freezing;
+mod learning;
+mod resuming;
