@@ -1,0 +1,3 @@
+//! Training: its parts.
+
+mod sampling;
