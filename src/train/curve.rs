@@ -55,10 +55,7 @@ fn panel(svg: &mut String, top: f64, lines: &[Line<'_>], last: usize, best: Opti
     let x = |epoch: usize| LEFT + (epoch as f64 - 0.5) / last as f64 * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| top + (high - value) / (high - low) * PANEL;
     let (right, bottom) = (WIDTH - RIGHT, top + PANEL);
-    let _ = writeln!(
-        svg,
-        "<path d=\"M{LEFT} {top}V{bottom}H{right}\" fill=\"none\" stroke=\"#888\"/>"
-    );
+    let _ = writeln!(svg, "<path d=\"M{LEFT} {top}V{bottom}H{right}\" fill=\"none\" stroke=\"#888\"/>");
     for step in 0..=4 {
         let value = low + (high - low) * f64::from(step) / 4.0;
         let at = y(value);
@@ -71,19 +68,16 @@ fn panel(svg: &mut String, top: f64, lines: &[Line<'_>], last: usize, best: Opti
     }
     let every = last.div_ceil(12);
     for epoch in (1..=last).filter(|epoch| epoch % every == 0 || *epoch == 1) {
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{epoch}</text>",
-            x(epoch),
-            bottom + 16.0
-        );
+        let _ =
+            writeln!(svg, "<text x=\"{:.1}\" y=\"{}\" text-anchor=\"middle\">{epoch}</text>", x(epoch), bottom + 16.0);
     }
     if let Some(best) = best {
         let at = x(best);
         let _ = writeln!(svg, "<path d=\"M{at:.1} {top}V{bottom}\" stroke=\"#888\" stroke-dasharray=\"2 3\"/>");
     }
     for (place, (name, (colour, dashes), points)) in lines.iter().enumerate() {
-        let path: Vec<String> = points.iter().map(|(epoch, value)| format!("{:.1} {:.1}", x(*epoch), y(*value))).collect();
+        let path: Vec<String> =
+            points.iter().map(|(epoch, value)| format!("{:.1} {:.1}", x(*epoch), y(*value))).collect();
         let style = format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dashes}\"");
         if let [only] = path.as_slice() {
             let (cx, cy) = only.split_once(' ').unwrap_or_default();

@@ -44,10 +44,8 @@ impl Features {
         let mut chunks = whole.chunks(batch_size);
         let mut ready = chunks.next().map(|chunk| loader.batch(chunk, None));
         while let Some(batch) = ready {
-            let (computed, next) = rayon::join(
-                || rows_of(still, split, batch?),
-                || chunks.next().map(|chunk| loader.batch(chunk, None)),
-            );
+            let (computed, next) =
+                rayon::join(|| rows_of(still, split, batch?), || chunks.next().map(|chunk| loader.batch(chunk, None)));
             ready = next;
             let (computed, failed) = computed.inspect_err(|_| progress.end())?;
             failures.extend(failed);
@@ -94,7 +92,8 @@ fn rows_of(still: &dyn Model, split: &str, batch: Batch) -> Result<(Vec<Option<R
         let classes = batch.targets.len() / batch.places.len();
         for (row, (&place, target)) in batch.places.iter().zip(batch.targets.chunks(classes)).enumerate() {
             // A copy, so that one sample does not keep its whole batch in memory.
-            let own = Tensor::new(&[row as u32], features.device()).and_then(|row| features.index_select(&row, 0)?.squeeze(0));
+            let own = Tensor::new(&[row as u32], features.device())
+                .and_then(|row| features.index_select(&row, 0)?.squeeze(0));
             let features = own.map_err(Error::tensor(split))?;
             rows[place] = Some(Row { features, target: target.to_vec() });
         }

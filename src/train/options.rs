@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Augmentation, Criterion, Decay, Frozen, Monitor, Optimiser, Sampling, Schedule};
+use super::{Augmentation, ClassWeights, Criterion, Decay, Frozen, Monitor, Optimiser, Sampling, Schedule};
 use crate::{Error, Result};
 
 /// How a training runs.
@@ -87,7 +87,7 @@ impl Default for TrainOptions {
             layer_decay: 1.0,
             schedule: Schedule { warm_up: 0.1, decay: Decay::Cosine, floor: 0.0 },
             clip_norm: Some(5.0),
-            criterion: Criterion::default(),
+            criterion: Criterion::CrossEntropy { label_smoothing: 0.0, class_weights: ClassWeights::None },
             sampling: Sampling::Shuffled,
             augmentation: Augmentation::NONE,
             frozen: Frozen::Nothing,

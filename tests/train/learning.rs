@@ -25,7 +25,8 @@ fn the_small_cnn_learns_patterns() {
     let binder = binder(Patterns::default());
     let classifier = Classifier::new(&trainee.weights().unwrap(), &candle_core::Device::Cpu).unwrap();
     let evaluation =
-        leap_binder::evaluate::evaluate(&binder, &classifier, &[DataState::Training], &Default::default(), &()).unwrap();
+        leap_binder::evaluate::evaluate(&binder, &classifier, &[DataState::Training], &Default::default(), &())
+            .unwrap();
     assert!(evaluation.table.rows.iter().all(|row| row.label == Some(row.prediction)));
 }
 

@@ -5,3 +5,4 @@ mod faults;
 mod freezing;
 mod learning;
 mod resuming;
+mod sampling;

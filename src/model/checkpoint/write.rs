@@ -77,8 +77,8 @@ fn header(tensors: &BTreeMap<String, Tensor>, metadata: BTreeMap<String, String>
             DType::F32 => "F32",
             DType::F16 => "F16",
             DType::BF16 => "BF16",
-            DType::I64 => "I64",
-            other => return Err(Error::argument("save", "floats or 64-bit integers", format!("{other:?} for {name}"))),
+            DType::U32 => "U32",
+            other => return Err(Error::argument("save", "floats or u32", format!("{other:?} for {name}"))),
         };
         let end = start + tensor.elem_count() * tensor.dtype().size_in_bytes();
         let entry = serde_json::json!({"dtype": dtype, "shape": tensor.dims(), "data_offsets": [start, end]});
@@ -105,7 +105,7 @@ fn write_numbers(file: &mut impl Write, tensor: &Tensor) -> std::io::Result<()> 
         Storage::Cpu(CpuStorage::F32(values)) => write_all(file, &values[range], |x| x.to_le_bytes()),
         Storage::Cpu(CpuStorage::F16(values)) => write_all(file, &values[range], |x| x.to_le_bytes()),
         Storage::Cpu(CpuStorage::BF16(values)) => write_all(file, &values[range], |x| x.to_le_bytes()),
-        Storage::Cpu(CpuStorage::I64(values)) => write_all(file, &values[range], |x| x.to_le_bytes()),
+        Storage::Cpu(CpuStorage::U32(values)) => write_all(file, &values[range], |x| x.to_le_bytes()),
         _ => Err(std::io::Error::other("a tensor left the CPU while it was saved")),
     }
 }
