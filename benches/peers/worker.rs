@@ -10,8 +10,12 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use clap::{Parser, Subcommand, ValueEnum};
-use leap_binder::imaging::{self, GreyMode, GreyStatistics, Resampling};
+use leap_binder::Binder;
+use leap_binder::binder::losses;
+use leap_binder::contract::{DataState, Dataset, HandlerResult, SampleId, Subset, ground_truth, prediction};
+use leap_binder::imaging::{self, GreyMode, GreyStatistics, ImageSpec, Resampling};
 use leap_binder::model::{self, Classifier, FusedDenseNet, Model, Precision, Weights};
+use leap_binder::train::{Decay, Frozen, Samples, Schedule, TrainOptions, Trainee, train};
 use rayon::ThreadPoolBuilder;
 use serde_json::{Value, json};
 
@@ -46,6 +50,21 @@ enum Job {
         #[arg(long, default_value_t = 1)]
         threads: usize,
     },
+    /// Times training.
+    Train {
+        /// A weights file.
+        #[arg(long)]
+        weights: PathBuf,
+        /// Prepared images, as for `network`.
+        #[arg(long)]
+        images: PathBuf,
+        #[arg(long)]
+        learn: Learn,
+        #[arg(long, default_value_t = 16)]
+        batch: usize,
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
     /// Times the grey-level metadata of files, on one thread.
     Data {
         /// A text file that names one image file a line.
@@ -64,6 +83,14 @@ enum Engine {
 enum Level {
     Native,
     Avx2,
+}
+
+/// Which part of a DenseNet learns.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Learn {
+    All,
+    LastBlock,
+    Head,
 }
 
 /// The network on the engine to measure. Plain candle chooses its instructions itself, whatever `level` says.
@@ -135,6 +162,102 @@ impl Work for Network {
     }
 }
 
+/// Prepared images as a data set, whose classes come in turn.
+struct Prepared {
+    images: Vec<Vec<f32>>,
+    spec: ImageSpec,
+    count: usize,
+}
+
+impl Dataset for Prepared {
+    type Sample = usize;
+
+    fn preprocess(&self) -> HandlerResult<Vec<Subset>> {
+        Ok(vec![Subset::new(DataState::Training, 0..self.count as i64)])
+    }
+
+    fn load(&self, id: &SampleId, _state: DataState) -> HandlerResult<usize> {
+        match id {
+            SampleId::Int(place) => Ok(*place as usize),
+            SampleId::Text(text) => Err(format!("no image {text}").into()),
+        }
+    }
+}
+
+/// One step of AdamW on a whole network or its end.
+struct Training {
+    binder: Binder<Prepared>,
+    weights: Weights,
+    trainee: Trainee,
+    samples: Samples,
+    options: TrainOptions,
+}
+
+impl Training {
+    fn new(weights: Weights, images: &Path, learn: Learn, batch: usize) -> Result<Self> {
+        let spec = weights.input().clone();
+        let (pixels, channels) = (spec.width * spec.height, spec.channels());
+        let values: Vec<f32> =
+            std::fs::read(images)?.as_chunks().0.iter().map(|&value| f32::from_ne_bytes(value)).collect();
+        let last =
+            |image: &[f32]| (0..pixels * channels).map(|i| image[i % channels * pixels + i / channels]).collect();
+        let images = values.chunks_exact(pixels * channels).map(last).collect();
+        let data = Arc::new(Prepared { images, spec: spec.clone(), count: batch });
+        let (shape, shown) = ([spec.height, spec.width, channels], Arc::clone(&data));
+        let classes = weights.classes().to_vec();
+        let count = classes.len();
+        let binder = Binder::builder(Prepared { images: Vec::new(), spec: spec.clone(), count: data.count })
+            .image_input("image", data.spec.clone(), move |place| {
+                Ok((shown.images[place % shown.images.len()].clone(), shape))
+            })
+            .ground_truth("class", move |place| {
+                Ok((0..count).map(|class| f32::from(u8::from(class == place % count))).collect::<Vec<f32>>())
+            })
+            .prediction("class", classes)
+            .loss("loss", [ground_truth("class"), prediction("class")], |[truth, scores]| {
+                losses::categorical_crossentropy(truth, scores)
+            })
+            .build()?;
+        let frozen = match learn {
+            Learn::All => Frozen::Nothing,
+            Learn::LastBlock => Frozen::Through("features.transition3".to_owned()),
+            Learn::Head => Frozen::AllButHead,
+        };
+        let options = TrainOptions {
+            epochs: 1,
+            batch_size: batch,
+            learning_rate: 1e-4,
+            schedule: Schedule { warm_up: 0.0, decay: Decay::Constant, floor: 0.0 },
+            clip_norm: None,
+
+            frozen,
+            // As with augmentation: every image goes through the whole network in every step.
+            feature_memory: 0,
+            ..TrainOptions::default()
+        };
+        let samples = Samples::of_subsets(&binder)?;
+        let trainee = Trainee::new(&weights, &Device::Cpu)?;
+        Ok(Self { binder, weights, trainee, samples, options })
+    }
+
+    fn train(&self, trainee: &Trainee) -> Result<f64> {
+        let report = train(&self.binder, trainee, &self.samples, &self.options, &())?;
+        Ok(report.history.epochs[0].train_loss)
+    }
+}
+
+impl Work for Training {
+    fn run(&self) -> Result<()> {
+        black_box(self.train(&self.trainee)?);
+        Ok(())
+    }
+
+    /// The loss before the first step.
+    fn results(&self) -> Result<Value> {
+        Ok(json!(self.train(&Trainee::new(&self.weights, &Device::Cpu)?)?))
+    }
+}
+
 /// Image files whose grey levels are described, as the reference's metadata does.
 struct Metadata {
     files: Vec<PathBuf>,
@@ -195,11 +318,15 @@ fn time(work: &dyn Work, count: usize) -> Result<Vec<f64>> {
 
 fn main() -> Result<()> {
     match Arguments::parse().job {
-        None => println!("this benchmark is run by benches/peers/run.py and benches/peers/data_path.py"),
+        None => println!("this benchmark is run by the programs in benches/peers"),
         Some(Job::Network { weights, images, engine, level, batch, threads }) => {
             ThreadPoolBuilder::new().num_threads(threads).build_global()?;
             let classifier = classifier(&Weights::open(weights)?, engine, level)?;
             serve(&Network::new(classifier, &images, batch)?)?;
+        }
+        Some(Job::Train { weights, images, learn, batch, threads }) => {
+            ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+            serve(&Training::new(Weights::open(weights)?, &images, learn, batch)?)?;
         }
         Some(Job::Data { list }) => {
             ThreadPoolBuilder::new().num_threads(1).build_global()?;
