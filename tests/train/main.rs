@@ -1,3 +1,4 @@
 //! Training: its parts.
 
+mod augment;
 mod sampling;
