@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::Augmentation;
 use super::features::Features;
 use super::run::Run;
 use super::samples::Labelled;
@@ -37,7 +38,8 @@ impl Run<'_> {
         };
         let validation = compute(self.validation, memory)?;
         let left = memory.saturating_sub(validation.as_ref().map_or(0, Features::bytes));
-        let training = if self.options.augmentation.is_none() { compute(self.training, left)? } else { None };
+        let training =
+            if self.options.augmentation == Augmentation::NONE { compute(self.training, left)? } else { None };
         self.stem = Stem { frozen: Some(frozen), still: Some((still, split)), training, validation };
         Ok(())
     }

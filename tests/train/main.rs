@@ -1,5 +1,6 @@
 //! Training: the loop, its parts, heads on latents, splits.
 
+mod augment;
 mod common;
 mod faults;
 mod freezing;
