@@ -3,6 +3,8 @@
 mod common;
 mod faults;
 mod freezing;
+mod head;
 mod learning;
 mod resuming;
 mod sampling;
+mod split;
