@@ -1,4 +1,4 @@
-use super::Members;
+use super::Cohort;
 use crate::rng::SplitMix64;
 use crate::{Error, Result};
 
@@ -39,16 +39,16 @@ impl Folds {
     /// # Errors
     /// [`Error::Config`] for fewer than two folds; [`Error::Argument`] for fewer groups than folds, or where all samples of a
     /// class would be held out at once; it names the class.
-    pub fn stratified(members: &Members<'_>, count: usize, seed: u64) -> Result<Self> {
+    pub fn stratified(cohort: &Cohort, count: usize, seed: u64) -> Result<Self> {
         if count < 2 {
             return Err(Error::config("folds", "2 or more", count.to_string()));
         }
-        let groups = members.groups_by_class();
+        let groups = cohort.groups_by_class();
         if groups.len() < count {
             let expected = format!("{count} groups or more for {count} folds");
             return Err(Error::argument("Folds::stratified", expected, groups.len().to_string()));
         }
-        let totals = members.totals();
+        let totals = cohort.totals();
         let mut order: Vec<usize> = (0..groups.len()).collect();
         SplitMix64::new(seed).shuffle(&mut order);
         let weight = |group: usize| variance(groups[group].iter().map(|&count| count as f64));
@@ -77,12 +77,12 @@ impl Folds {
         }
         for (class, &total) in totals.iter().enumerate() {
             if let Some(fold) = (0..count).find(|&fold| total > 0 && filled[fold][class] == total) {
-                let expected = format!("samples of class {} in groups enough for {count} folds", members.class(class));
+                let expected = format!("samples of class {} in groups enough for {count} folds", cohort.class(class));
                 let found = format!("all {total} of them held out together in fold {fold}");
                 return Err(Error::argument("Folds::stratified", expected, found));
             }
         }
-        let folds = Self { of: members.groups().iter().map(|&group| fold_of[group]).collect(), count };
+        let folds = Self { of: cohort.groups().iter().map(|&group| fold_of[group]).collect(), count };
         match filled.iter().position(|fold| fold.iter().sum::<usize>() == 0) {
             Some(fold) => {
                 let found = format!("none in fold {fold}");
