@@ -4,6 +4,8 @@ mod augment;
 mod common;
 mod faults;
 mod freezing;
+mod head;
 mod learning;
 mod resuming;
 mod sampling;
+mod split;
