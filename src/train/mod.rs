@@ -29,7 +29,7 @@ mod average;
 mod criterion;
 mod curve;
 mod features;
-mod head;
+// mod head;
 mod history;
 mod judge;
 mod loader;
@@ -50,6 +50,7 @@ mod trainee;
 
 pub use augment::Augmentation;
 pub use criterion::{ClassWeights, Criterion};
+// pub use head::{CandidateScore, ClassWeight, Features, HeadFit, HeadOptions, LinearHead, OutOfFold, Scoring};
 pub use history::{Epoch, History};
 pub use optimiser::Optimiser;
 pub use options::{TrainOptions, Unfreeze};
@@ -57,6 +58,7 @@ pub use samples::Samples;
 pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
 pub use scores::{Monitor, Scores};
+pub use split::{Audit, AuditedSubset, Cohort, Folds, SharedGroup, Split, SplitOptions};
 pub use stages::Frozen;
 pub use trainee::Trainee;
 
