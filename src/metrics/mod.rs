@@ -9,9 +9,9 @@
 //! per-class recall beside it; ROC-AUC and PR-AUC judge the ranking without a threshold; log loss, Brier score and ECE
 //! judge whether the probabilities mean what they say.
 //!
-//! Two models on the same samples are held against each other by [`McNemar`] (decisions), [`PairedBootstrap`] (any [`Score`])
-//! and [`DeLong`] (ROC-AUC), several such tests by [`Correction`]; [`compare`](crate::compare) does all of it for any number
-//! of models. [`Temperature`] calibrates probabilities after training.
+//! Two models on the same samples are held against each other by [`McNemar`] (decisions), [`PairedBootstrap`] (any
+//! [`Score`]) and [`DeLong`] (ROC-AUC), several such tests by [`Correction`]; [`compare`](crate::compare) does all of
+//! it for any number of models. [`Temperature`] calibrates probabilities after training.
 //!
 //! [`Predictions::merge`] gives coarser views of the same run, for example normal against any pneumonia.
 //!
