@@ -36,7 +36,7 @@ mod cost;
 mod memory;
 mod pair;
 mod ranking;
-mod table;
+pub(crate) mod table;
 
 pub use calibration::{Calibration, Judged};
 pub use comparison::{CompareOptions, Comparison, Standing, compare};
