@@ -61,11 +61,7 @@ fn run(args: &Args) -> Result<()> {
     let cohort = Cohort::of_binder(&binder, &[DataState::Training, DataState::Validation], Some(PATIENT))?;
     let split = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
     let samples = Samples::of_split(&binder, &split)?;
-    println!(
-        "Split anew by patient: {} X-rays train, {} judge.\n",
-        samples.training.len(),
-        samples.validation.len()
-    );
+    println!("Split anew by patient: {} X-rays train, {} judge.\n", samples.training.len(), samples.validation.len());
     let job = Job { args, binder, split, samples, progress: Console::default() };
     match &args.way {
         Way::Head { weights } => head::fit(&job, weights.as_deref()),

@@ -11,11 +11,11 @@ mod means;
 mod ranks;
 mod special;
 
+pub use crate::metrics::{benjamini_hochberg, holm};
 pub use contingency::{Association, Crosstab, fisher_exact};
 pub use information::{label_entropy, mutual_information, mutual_information_numeric};
 pub use kolmogorov::{KolmogorovSmirnov, kolmogorov_smirnov};
 pub use means::difference_of_means;
 pub use ranks::{Alternative, RankSum, kruskal_wallis, mann_whitney};
-pub use crate::metrics::{benjamini_hochberg, holm};
 
 pub(crate) use information::sorted_information;

@@ -36,7 +36,8 @@ impl Cohort {
         for (id, label, group) in samples {
             ids.push(id.into());
             labels.push(label);
-            names.push(group.map(Into::into).map(|name: String| name.trim().to_owned()).filter(|name| !name.is_empty()));
+            names
+                .push(group.map(Into::into).map(|name: String| name.trim().to_owned()).filter(|name| !name.is_empty()));
         }
         let refuse = |expected: String, found: String| Err(Error::argument("Cohort::new", expected, found));
         if ids.is_empty() {
@@ -100,7 +101,8 @@ impl Cohort {
         }
         let label = |(state, id): &(DataState, &SampleId)| -> Result<usize> {
             let sample = binder.get_sample(*state, id)?;
-            let wrong = |found: String| refuse("a ground truth with one entry for each class", format!("{found} for {id}"));
+            let wrong =
+                |found: String| refuse("a ground truth with one entry for each class", format!("{found} for {id}"));
             let truth = sample.ground_truths.first().ok_or_else(|| wrong("none".to_owned()))?;
             let values = truth.flatten_all().and_then(|xs| xs.to_vec1::<f32>());
             let values = values.map_err(Error::tensor(format!("ground truth of {id}")))?;
@@ -110,7 +112,8 @@ impl Cohort {
             Ok((0..values.len()).fold(0, |best, place| if values[place] > values[best] { place } else { best }))
         };
         let labels: Vec<usize> = places.par_iter().map(label).collect::<Result<_>>()?;
-        let samples = places.iter().zip(labels).zip(groups).map(|(((_, id), label), group)| ((*id).clone(), label, group));
+        let samples =
+            places.iter().zip(labels).zip(groups).map(|(((_, id), label), group)| ((*id).clone(), label, group));
         Self::new(prediction.labels.iter().cloned(), samples)
     }
 
