@@ -6,6 +6,7 @@ mod faults;
 mod freezing;
 mod head;
 mod learning;
+mod pytorch;
 mod resuming;
 mod sampling;
 mod split;
