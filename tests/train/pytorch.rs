@@ -43,11 +43,12 @@ fn losses_and_weights_are_pytorchs() {
     let golden: Golden = serde_json::from_str(include_str!("../fixtures/train/training.json")).unwrap();
     assert_eq!(golden.runs.len(), 4);
     for (number, run) in golden.runs.iter().enumerate() {
-        let binder = binder(Patterns { training: run.samples, validation: 0, ..Patterns::default() });
-        let trainee = trainee(&small_cnn(0));
-        for (name, var) in trainee.variables().data().lock().unwrap().iter() {
+        let binder = binder(Patterns { training: run.samples, validation: 1, ..Patterns::default() });
+        let any = trainee(&small_cnn(0));
+        for (name, var) in any.variables().data().lock().unwrap().iter() {
             var.set(&formula::tensor(name, var.dims())).unwrap();
         }
+        let trainee = trainee(&any.weights().unwrap());
         let samples = Samples { validation: vec![], ..Samples::of_subsets(&binder).unwrap() };
         let report = train(&binder, &trainee, &samples, &run.options, &()).unwrap();
 
