@@ -50,6 +50,7 @@ mod trainee;
 
 pub use augment::Augmentation;
 pub use criterion::{ClassWeights, Criterion};
+pub use head::{CandidateScore, HeadFit, HeadOptions, LabelledRows, LinearHead, OutOfFold, Scoring};
 pub use history::{Epoch, History};
 pub use optimiser::Optimiser;
 pub use options::{TrainOptions, Unfreeze};
@@ -57,6 +58,7 @@ pub use samples::Samples;
 pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
 pub use scores::{Monitor, Scores};
+pub use split::{Audit, AuditedSubset, Cohort, Folds, SharedGroup, SplitOptions};
 pub use stages::Frozen;
 pub use trainee::Trainee;
 
