@@ -268,6 +268,7 @@ fn table() -> SampleTable {
     table.attributes = vec!["patient".to_owned()];
     table.metadata = vec!["image_mean".to_owned(), "gt_name".to_owned(), "dark".to_owned()];
     table.losses = vec!["loss".to_owned()];
+    let mut rng = SplitMix64::new(5);
     for sample in 0..60usize {
         let state = if sample < 45 { DataState::Training } else { DataState::Test };
         let mut row = SampleRow::new(format!("s{sample}"), state, vec![0.2, 0.3, 0.5]);
@@ -280,7 +281,7 @@ fn table() -> SampleTable {
             MetadataValue::Text("x".to_owned()),
             MetadataValue::Bool(class == 0),
         ];
-        row.latent = (0..4).map(|at| if at == class { 2.0 } else { (sample * (at + 3) % 5) as f32 / 5.0 }).collect();
+        row.latent = (0..4).map(|at| if at == class { 2.0 } else { rng.below(100) as f32 / 100.0 }).collect();
         table.rows.push(row);
     }
     table
@@ -333,7 +334,7 @@ fn rows_come_from_a_table_and_go_back() {
 fn wrong_labels_of_training_samples_are_found_out_of_fold() {
     let mut table = table();
     table.rows.iter_mut().for_each(|row| row.state = DataState::Training);
-    for sample in [7, 22] {
+    for sample in [7, 21] {
         table.rows[sample].label = Some((sample + 1) % 3);
     }
     let rows = LabelledRows::latents(&table, &[], Some("patient")).unwrap();
@@ -348,7 +349,7 @@ fn wrong_labels_of_training_samples_are_found_out_of_fold() {
     let mut found: Vec<String> =
         search(true)[0].samples.iter().map(|&place| rescored.rows[place].id.to_string()).collect();
     found.sort();
-    assert_eq!(found, ["s22", "s7"]);
+    assert_eq!(found, ["s21", "s7"]);
 }
 
 #[test]

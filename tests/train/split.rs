@@ -205,7 +205,9 @@ fn the_shipped_sample_is_split_by_patient() {
     // What the index says of the sample's patients is what the audit must find.
     let mut states: BTreeMap<&str, BTreeSet<DataState>> = BTreeMap::new();
     for subset in binder.subsets().unwrap() {
-        subset.sample_ids.iter().for_each(|id| drop(states.entry(&names[id]).or_default().insert(subset.state)));
+        for id in &subset.sample_ids {
+            states.entry(&names[id]).or_default().insert(subset.state);
+        }
     }
     let shared: Vec<&str> = states.iter().filter(|(_, states)| states.len() > 1).map(|(name, _)| *name).collect();
     assert_eq!(audit.shared.iter().map(|group| &*group.group).collect::<Vec<_>>(), shared);
