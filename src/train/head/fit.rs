@@ -62,6 +62,18 @@ impl HeadFit {
     /// `LogisticRegression` of scikit-learn. For two classes scikit-learn fits one row of weights where this fits two of opposite
     /// sign: its `C` is twice as large for the same probabilities. The biases sum to 0, and columns of one value get no weight.
     ///
+    /// ```
+    /// use leap_binder::train::{HeadFit, HeadOptions, LabelledRows};
+    ///
+    /// let values: Vec<f32> = (0..40).flat_map(|row| [(row % 2) as f32, (row % 7) as f32]).collect();
+    /// let patients = (0..40).map(|row| Some(format!("patient {}", row / 4)));
+    /// let rows = LabelledRows::new(["well", "ill"], 2, values, (0..40).map(|row| row % 2).collect())?.with_groups(patients)?;
+    /// let fit = HeadFit::new(&rows, &HeadOptions::default())?;
+    /// assert!(fit.converged && fit.out_of_fold.is_some());
+    /// assert!(fit.head.probabilities(&[1.0, 3.0])?[1] > 0.9);
+    /// # Ok::<(), leap_binder::Error>(())
+    /// ```
+    ///
     /// *Determinism*: the same bits for any number of threads. *Cost*: each step reads the rows twice; there are some ten to some
     /// hundred steps for each candidate and fold, more with a large `C`.
     ///

@@ -8,6 +8,16 @@ use crate::evaluate::{SampleTable, label};
 use crate::{Error, Result};
 
 /// Samples as a split sees them: the class of each, and the group that must stay together, mostly the patient.
+///
+/// ```
+/// use leap_binder::contract::DataState::Training;
+/// use leap_binder::train::{Cohort, SplitOptions};
+///
+/// let samples = (0..60).map(|sample| ((Training, sample), sample as usize / 3 % 2, Some(format!("patient {}", sample / 3))));
+/// let split = Cohort::new(["well", "ill"], samples)?.split(&SplitOptions::default())?;
+/// assert_eq!((split.training.len(), split.validation.len()), (54, 6));
+/// # Ok::<(), leap_binder::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cohort {
     classes: Vec<String>,
