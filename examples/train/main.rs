@@ -10,6 +10,7 @@ mod network;
 #[path = "../pneumonia/progress.rs"]
 mod progress;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ use leap_binder::evaluate::{Evaluation, evaluate};
 use leap_binder::metrics::{Bootstrap, Predictions, Temperature};
 use leap_binder::model::{Classifier, Weights, device};
 use leap_binder::pneumonia::{ChestXrays, Config, binder};
-use leap_binder::train::{Audit, Cohort, Samples, Split, SplitOptions};
+use leap_binder::train::{Audit, Cohort, Samples, SplitOptions};
 use leap_binder::{Error, Result};
 
 use args::{Args, Way};
@@ -44,7 +45,6 @@ fn main() -> ExitCode {
 struct Job<'a> {
     args: &'a Args,
     binder: Binder<ChestXrays>,
-    split: Split,
     samples: Samples,
     progress: Console,
 }
@@ -59,10 +59,9 @@ fn run(args: &Args) -> Result<()> {
     let audit = Audit::of_binder(&binder, PATIENT, "file name")?;
     println!("The split as it was given\n{audit}\n");
     let cohort = Cohort::of_binder(&binder, &[DataState::Training, DataState::Validation], Some(PATIENT))?;
-    let split = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
-    let samples = Samples::of_split(&binder, &split)?;
+    let samples = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
     println!("Split anew by patient: {} X-rays train, {} judge.\n", samples.training.len(), samples.validation.len());
-    let job = Job { args, binder, split, samples, progress: Console::default() };
+    let job = Job { args, binder, samples, progress: Console::default() };
     match &args.way {
         Way::Head { weights } => head::fit(&job, weights.as_deref()),
         Way::Finetune { weights, frozen, run } => network::finetune(&job, weights.as_deref(), frozen, run),
@@ -92,7 +91,8 @@ impl Job<'_> {
 
     /// Those of an evaluation's rows that judge.
     fn judged(&self, evaluation: &Evaluation) -> Result<Predictions> {
-        let rows = evaluation.table.rows.iter().filter(|row| self.split.validation.contains(&row.id));
+        let judging: HashSet<_> = self.samples.validation.iter().map(|(_, id)| id).collect();
+        let rows = evaluation.table.rows.iter().filter(|row| judging.contains(&row.id));
         let rows: Vec<_> = rows.filter_map(|row| Some((row.label?, row.probabilities.clone()))).collect();
         let (truths, probabilities): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         Predictions::new(evaluation.table.classes.clone(), truths, probabilities.concat())

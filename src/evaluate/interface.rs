@@ -72,19 +72,23 @@ impl<'a> Interface<'a> {
         Err(Violation::new(Code::WrongShape, function, format!("F32 of shape {wanted:?}"), found))
     }
 
-    /// The true class: the largest entry of the first ground truth, which must have one for each class.
+    /// The true class.
     pub(crate) fn label(&self, xs: &Tensor) -> Result<usize, Violation> {
-        let classes = self.prediction.labels.len();
-        let values = xs.flatten_all().and_then(|xs| xs.to_vec1::<f32>()).unwrap_or_default();
-        let largest = (0..values.len()).reduce(|best, place| if values[place] > values[best] { place } else { best });
-        match largest {
-            Some(label) if values.len() == classes => Ok(label),
-            _ => {
-                let function = format!("gt_encoder::{}", self.binder.ground_truths[0].name);
-                let expected = format!("one F32 entry for each of the {classes} classes");
-                let found = format!("{:?} of shape {:?}", xs.dtype(), xs.dims());
-                Err(Violation::new(Code::WrongShape, function, expected, found))
-            }
+        label(self.binder, self.prediction.labels.len(), xs)
+    }
+}
+
+/// The true class: the largest entry of the first ground truth, which must have one for each class.
+pub(crate) fn label(binder: &Registry, classes: usize, xs: &Tensor) -> Result<usize, Violation> {
+    let values = xs.flatten_all().and_then(|xs| xs.to_vec1::<f32>()).unwrap_or_default();
+    let largest = (0..values.len()).reduce(|best, place| if values[place] > values[best] { place } else { best });
+    match largest {
+        Some(label) if values.len() == classes => Ok(label),
+        _ => {
+            let function = format!("gt_encoder::{}", binder.ground_truths[0].name);
+            let expected = format!("one F32 entry for each of the {classes} classes");
+            let found = format!("{:?} of shape {:?}", xs.dtype(), xs.dims());
+            Err(Violation::new(Code::WrongShape, function, expected, found))
         }
     }
 }

@@ -19,7 +19,7 @@ mod thumbnail;
 mod write;
 
 pub use fingerprint::Fingerprint;
-pub(crate) use interface::Interface;
+pub(crate) use interface::{Interface, label};
 pub use sample::SampleFailure;
 pub use table::{SampleRow, SampleTable};
 

@@ -45,6 +45,11 @@ pub struct Xray {
 }
 
 impl ChestXrays {
+    /// How the attribute `patient` is told, for an [`Audit`](crate::train::Audit) to state.
+    pub const PATIENT_RULE: &str = "the file's name (person123_virus_4.jpeg is of person123, IM-0115-0001.jpeg of IM-0115); \
+                                    bacteria and viruses are numbered apart there, so that one person number with both may \
+                                    be two people";
+
     /// Lists the X-rays of a folder: the layout of the Mendeley archive and of Kaggle,
     /// `{train,val,test}/{NORMAL,PNEUMONIA}/*.jpeg`, with bacteria or virus in the file names, or the reference's,
     /// `{train,val,test}/{NORMAL,bacteria,virus}/*.jpeg`; in `folder`, in `folder/chest_xray` or one deeper.

@@ -1,6 +1,6 @@
 //! Finds the X-rays of a folder in the layouts that the set is passed around in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::config::Classes;
 use super::naming::{Finding, patient};
 use crate::contract::DataState;
 use crate::imaging::sniff_file;
-use crate::rng::SplitMix64;
+use crate::train::{Cohort, SplitOptions};
 use crate::{Error, Result};
 
 const SPLITS: [(DataState, &str); 3] =
@@ -62,7 +62,7 @@ impl Listing {
             }
         }
         if !listing.entries.contains_key(&DataState::Validation) {
-            listing.take_validation_from_training(seed)?;
+            listing.take_validation_from_training(classes, seed)?;
             listing.drawn = true;
         }
         Ok(listing)
@@ -154,10 +154,9 @@ impl Listing {
         Ok(())
     }
 
-    fn take_validation_from_training(&mut self, seed: u64) -> Result<()> {
+    fn take_validation_from_training(&mut self, classes: Classes, seed: u64) -> Result<()> {
         let training = self.entries.remove(&DataState::Training).unwrap_or_default();
-        let mut patients: Vec<String> =
-            training.iter().map(|entry| entry.patient.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        let patients: BTreeSet<&str> = training.iter().map(|entry| &*entry.patient).collect();
         if patients.len() < 2 {
             return Err(Error::Folder {
                 path: self.root.join("train"),
@@ -165,25 +164,18 @@ impl Listing {
                 found: format!("{} patient", patients.len()),
             });
         }
-        SplitMix64::new(seed).shuffle(&mut patients);
-        let wanted = patients.len().div_ceil(10);
-        let mut chosen = BTreeSet::new();
-        for patient in patients {
-            // Training keeps every class, however few its patients are.
-            let stays = |entry: &&Entry| entry.patient != patient && !chosen.contains(&entry.patient);
-            let classes = |entries: &mut dyn Iterator<Item = &Entry>| entries.map(|e| e.class).collect::<BTreeSet<_>>();
-            if chosen.len() < wanted && classes(&mut training.iter().filter(stays)) == classes(&mut training.iter()) {
-                chosen.insert(patient);
-            }
-        }
-        if chosen.is_empty() {
-            return Err(Error::Folder {
-                path: self.root.join("train"),
-                expected: "a val folder beside it, or patients whose X-rays training can spare".to_owned(),
-                found: "none whose class would not be lost with them".to_owned(),
-            });
-        }
-        let (validation, training) = training.into_iter().partition(|entry| chosen.contains(&entry.patient));
+        // A tenth of the patients, whatever their classes: some may have more images than others.
+        let samples =
+            training.iter().map(|entry| ((DataState::Training, &*entry.relative), entry.class, Some(&*entry.patient)));
+        let options = SplitOptions { share: 0.1, stratified: false, seed };
+        let split = Cohort::new(classes.labels().iter().copied(), samples).and_then(|cohort| cohort.split(&options));
+        let split = split.map_err(|_| Error::Folder {
+            path: self.root.join("train"),
+            expected: "a val folder beside it, or patients whose X-rays training can spare".to_owned(),
+            found: "none whose class would not be lost with them".to_owned(),
+        })?;
+        let chosen: HashSet<String> = split.validation.iter().map(|(_, id)| id.to_string()).collect();
+        let (validation, training) = training.into_iter().partition(|entry| chosen.contains(&entry.relative));
         self.entries.insert(DataState::Validation, validation);
         self.entries.insert(DataState::Training, training);
         Ok(())

@@ -24,6 +24,10 @@ impl Finding {
 
 /// The patient by the file's name: `person123_virus_4.jpeg` is of `person123`, `IM-0115-0001.jpeg` of `IM-0115`,
 /// `NORMAL2-IM-1427-0001.jpeg` of `NORMAL2-IM-1427`; any other name is a patient of its own.
+///
+/// The set numbers `person` in two sequences, one for each cause: of its 5,856 images 170 numbers stand in both training and
+/// test, all with one cause here and the other there, and half of training's numbers have both. So one number with two causes
+/// is most likely two people. Taking them for one keeps splits safe, and makes audits report more than there is.
 pub(super) fn patient(file_name: &str) -> String {
     let stem = file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem);
     let numbered = |prefix: &str, rest: &str| {

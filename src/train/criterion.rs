@@ -64,14 +64,17 @@ impl ClassWeights {
     /// The weights for classes with so many training samples. A class without samples gets a weight that is not finite where the
     /// weight is derived from their number, which [`Criterion::validate`] refuses.
     fn of(&self, counts: &[usize]) -> Option<Vec<f64>> {
-        let samples = counts.iter().map(|&count| count as f64).sum::<f64>();
+        self.of_totals(&counts.iter().map(|&count| count as f64).collect::<Vec<_>>())
+    }
+
+    /// The same for classes whose samples count so much together.
+    pub(super) fn of_totals(&self, counts: &[f64]) -> Option<Vec<f64>> {
+        let samples = counts.iter().sum::<f64>();
         match self {
             Self::None => None,
-            Self::Balanced => {
-                Some(counts.iter().map(|&count| samples / (counts.len() as f64 * count as f64)).collect())
-            }
+            Self::Balanced => Some(counts.iter().map(|count| samples / (counts.len() as f64 * count)).collect()),
             Self::SqrtBalanced => {
-                let roots = counts.iter().map(|&count| (count as f64).sqrt());
+                let roots = counts.iter().map(|count| count.sqrt());
                 let scale = samples / roots.clone().sum::<f64>();
                 Some(roots.map(|root| scale / root).collect())
             }

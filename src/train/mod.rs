@@ -29,7 +29,7 @@ mod average;
 mod criterion;
 mod curve;
 mod features;
-// mod head;
+mod head;
 mod history;
 mod judge;
 mod loader;
@@ -50,7 +50,7 @@ mod trainee;
 
 pub use augment::Augmentation;
 pub use criterion::{ClassWeights, Criterion};
-// pub use head::{CandidateScore, ClassWeight, Features, HeadFit, HeadOptions, LinearHead, OutOfFold, Scoring};
+pub use head::{CandidateScore, HeadFit, HeadOptions, LabelledRows, LinearHead, OutOfFold, Scoring};
 pub use history::{Epoch, History};
 pub use optimiser::Optimiser;
 pub use options::{TrainOptions, Unfreeze};
@@ -58,7 +58,7 @@ pub use samples::Samples;
 pub use sampling::Sampling;
 pub use schedule::{Decay, Schedule};
 pub use scores::{Monitor, Scores};
-pub use split::{Audit, AuditedSubset, Cohort, Folds, SharedGroup, Split, SplitOptions};
+pub use split::{Audit, AuditedSubset, Cohort, Folds, SharedGroup, SplitOptions};
 pub use stages::Frozen;
 pub use trainee::Trainee;
 
@@ -122,7 +122,7 @@ pub fn train(
     options.frozen_by_epoch(model.split_points())?;
     apart(samples)?;
     let interface = Interface::new("train", binder, &**model, options.input.as_deref())?;
-    let loader = Loader::new(interface, &**model, options.augmentation.clone(), options.seed);
+    let loader = Loader::new(interface, &**model, options.augmentation, options.seed);
     let training = usable("training", loader.scan("training", &samples.training, progress))?;
     let validation = match samples.validation.as_slice() {
         [] => Scanned::default(),

@@ -1,10 +1,7 @@
-use std::collections::HashMap;
-
-use super::Split;
+use crate::Result;
 use crate::binder::Registry;
 use crate::contract::{DataState, SampleId};
 use crate::evaluate::SampleFailure;
-use crate::{Error, Result};
 
 /// Which samples train a model and which judge it: each with the subset of the binder that it is loaded from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,26 +25,6 @@ impl Samples {
             subset.flat_map(|subset| subset.sample_ids.iter().map(|id| (state, id.clone()))).collect()
         };
         Ok(Self { training: of(DataState::Training), validation: of(DataState::Validation) })
-    }
-
-    /// The two parts of `split`, each sample from the first subset that has its id.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Contract`](crate::Error::Contract) when preprocess fails; [`Error::Argument`] naming an id that no subset has.
-    pub fn of_split(binder: &Registry, split: &Split) -> Result<Self> {
-        let mut states = HashMap::new();
-        for subset in binder.subsets()? {
-            for id in subset.sample_ids {
-                states.entry(id).or_insert(subset.state);
-            }
-        }
-        let find = |id: &SampleId| match states.get(id) {
-            Some(state) => Ok((*state, id.clone())),
-            None => Err(Error::argument("Samples::of_split", "ids of the binder's subsets", id.to_string())),
-        };
-        let part = |ids: &[SampleId]| ids.iter().map(find).collect::<Result<_>>();
-        Ok(Self { training: part(&split.training)?, validation: part(&split.validation)? })
     }
 }
 

@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
+use candle_core::{DType, Device, Tensor};
 use leap_binder::Error;
-use leap_binder::train::{ClassWeight, Features, Folds, HeadFit, HeadOptions, LinearHead, Scoring};
+use leap_binder::contract::{DataState, MetadataValue};
+use leap_binder::evaluate::{SampleRow, SampleTable};
+use leap_binder::explore::{MislabeledOptions, mislabeled_samples};
+use leap_binder::model::{Architecture, Card, Classifier, Mode, Model, Weights, YoloSize, save};
+use leap_binder::rng::SplitMix64;
+use leap_binder::train::{ClassWeights, Folds, HeadFit, HeadOptions, LabelledRows, LinearHead, Scoring};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -22,12 +28,12 @@ fn indices(value: &Value) -> Vec<usize> {
     value.as_array().unwrap().iter().map(|value| value.as_u64().unwrap() as usize).collect()
 }
 
-fn features(case: &Value) -> Features {
+fn features(case: &Value) -> LabelledRows {
     let labels = indices(&case["labels"]);
     let classes = labels.iter().max().unwrap() + 1;
     let values = numbers(&case["values"]).iter().map(|&value| value as f32).collect();
     let columns = case["columns"].as_u64().unwrap() as usize;
-    Features::new(NAMES[..classes].iter().copied(), columns, values, labels).unwrap()
+    LabelledRows::new(NAMES[..classes].iter().copied(), columns, values, labels).unwrap()
 }
 
 fn exact(c: f64) -> HeadOptions {
@@ -45,13 +51,14 @@ fn close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
 }
 
 /// Three rows to a class around three corners, the fourth column of one value.
-fn corners() -> Features {
+fn corners() -> LabelledRows {
     let row = |place: usize| {
         let mut row = [0.0, 0.0, 0.0, 4.0];
         row[place % 3] = 1.0 + (place / 3) as f32;
         row
     };
-    Features::new(["a", "b", "c"], 4, (0..9).flat_map(row).collect(), (0..9).map(|place| place % 3).collect()).unwrap()
+    LabelledRows::new(["a", "b", "c"], 4, (0..9).flat_map(row).collect(), (0..9).map(|place| place % 3).collect())
+        .unwrap()
 }
 
 #[track_caller]
@@ -72,10 +79,10 @@ fn heads_are_scikit_learns() {
         }
         let mut options = exact(case["c"].as_f64().unwrap());
         options.standardise = case["standardise"].as_bool().unwrap();
-        options.class_weight = match &case["class_weight"] {
-            Value::Null => ClassWeight::Equal,
-            Value::String(_) => ClassWeight::Balanced,
-            factors => ClassWeight::Given(numbers(factors)),
+        options.class_weights = match &case["class_weight"] {
+            Value::Null => ClassWeights::None,
+            Value::String(_) => ClassWeights::Balanced,
+            factors => ClassWeights::Given(numbers(factors)),
         };
         let fit = HeadFit::new(&features, &options).unwrap();
         assert!(fit.converged && fit.gradient_norm <= options.tolerance, "{name}: {fit:?}");
@@ -119,11 +126,9 @@ fn cross_validation_chooses_as_scikit_learn() {
 #[test]
 fn the_number_of_threads_changes_no_bit() {
     let rows = 700;
-    let value = |place: usize| ((place * 7919) % 1013) as f32 / 500.0;
-    let values = (0..rows * 11).map(value).collect();
-    let features = Features::new(["a", "b", "c"], 11, values, (0..rows).map(|row| row * row % 3 % 3).collect());
-    let labels: Vec<usize> = (0..rows).map(|row| (row / 5) % 3).collect();
-    let features = Features::new(["a", "b", "c"], 11, features.unwrap().values().to_vec(), labels).unwrap();
+    let values = (0..rows * 11).map(|place| ((place * 7919) % 1013) as f32 / 500.0).collect();
+    let labels = (0..rows).map(|row| (row / 5) % 3).collect();
+    let features = LabelledRows::new(["a", "b", "c"], 11, values, labels).unwrap();
     let mut options = HeadOptions::default();
     options.c = vec![0.01, 1.0];
     let fit = |threads: usize| {
@@ -162,9 +167,10 @@ fn a_head_survives_its_file() {
 fn what_cannot_be_fitted_is_named() {
     let options = HeadOptions::single(1.0);
     let new = |classes: &[&str], columns, values: Vec<f32>, labels| {
-        Features::new(classes.iter().copied(), columns, values, labels)
+        LabelledRows::new(classes.iter().copied(), columns, values, labels)
     };
     says(new(&["a"], 1, vec![1.0], vec![0]), &["two classes"]);
+    says(new(&["a", "b", "a"], 1, vec![1.0], vec![0]), &["different classes", "a twice"]);
     says(new(&["a", "b"], 0, vec![], vec![]), &["one column"]);
     says(new(&["a", "b"], 2, vec![1.0; 3], vec![0, 1]), &["2 rows x 2 columns", "3 values"]);
     says(new(&["a", "b"], 2, vec![1.0, 2.0, 3.0, f32::NAN], vec![0, 1]), &["NaN in column 1 of row 1"]);
@@ -206,8 +212,8 @@ fn options_that_cannot_work_are_refused() {
     refused(|options| options.tolerance = 0.0, "tolerance");
     refused(|options| options.tolerance = f64::NAN, "tolerance");
     refused(|options| options.max_iterations = 0, "max_iterations");
-    refused(|options| options.class_weight = ClassWeight::Given(vec![1.0, 0.0, 1.0]), "class_weight");
-    refused(|options| options.class_weight = ClassWeight::Given(vec![1.0]), "class_weight");
+    refused(|options| options.class_weights = ClassWeights::Given(vec![1.0, 0.0, 1.0]), "class_weights");
+    refused(|options| options.class_weights = ClassWeights::Given(vec![1.0]), "class_weights");
 }
 
 #[test]
@@ -239,7 +245,7 @@ proptest! {
     ) {
         let labels: Vec<usize> = [0, 1, 2].into_iter().chain(labels).collect();
         let fit = |values: Vec<f32>| {
-            let features = Features::new(["a", "b", "c"], 3, values.clone(), labels.clone()).unwrap();
+            let features = LabelledRows::new(["a", "b", "c"], 3, values.clone(), labels.clone()).unwrap();
             HeadFit::new(&features, &exact(0.5)).unwrap().head.probabilities(&values).unwrap()
         };
         let probabilities = fit(values.clone());
@@ -253,5 +259,150 @@ proptest! {
         for (a, b) in probabilities.iter().zip(&moved) {
             prop_assert!((a - b).abs() < 1e-4, "{a} for {b}");
         }
+    }
+}
+
+/// Rows of a table with latent vectors, two metadata columns and patients.
+fn table() -> SampleTable {
+    let mut table = SampleTable::new(["a", "b", "c"]);
+    table.attributes = vec!["patient".to_owned()];
+    table.metadata = vec!["image_mean".to_owned(), "gt_name".to_owned(), "dark".to_owned()];
+    table.losses = vec!["loss".to_owned()];
+    let mut rng = SplitMix64::new(5);
+    for sample in 0..60usize {
+        let state = if sample < 45 { DataState::Training } else { DataState::Test };
+        let mut row = SampleRow::new(format!("s{sample}"), state, vec![0.2, 0.3, 0.5]);
+        let class = sample % 3;
+        row.attributes = vec![format!("p{}", sample / 2)];
+        row.label = (sample != 10).then_some(class);
+        row.losses = vec![Some(1.0)];
+        row.metadata = vec![
+            MetadataValue::Float(100.0 * class as f64 + (sample * 7 % 11) as f64),
+            MetadataValue::Text("x".to_owned()),
+            MetadataValue::Bool(class == 0),
+        ];
+        row.latent = (0..4).map(|at| if at == class { 2.0 } else { rng.below(100) as f32 / 100.0 }).collect();
+        table.rows.push(row);
+    }
+    table
+}
+
+#[test]
+fn rows_come_from_a_table_and_go_back() {
+    let table = table();
+    let latents = LabelledRows::latents(&table, &[DataState::Training], Some("patient")).unwrap();
+    assert_eq!((latents.rows(), latents.columns()), (44, 4));
+    assert_eq!(latents.values()[..4], table.rows[0].latent[..]);
+    let fit = HeadFit::new(&latents, &HeadOptions { c: vec![0.01, 1.0], ..HeadOptions::default() }).unwrap();
+    let out = fit.out_of_fold.unwrap();
+    let patient = |row: usize| (row + usize::from(row >= 10)) / 2;
+    for (row, fold) in out.folds.iter().enumerate() {
+        let other = (0..44).find(|&other| patient(other) == patient(row)).unwrap();
+        assert_eq!(out.folds[other], *fold, "a patient in two folds");
+    }
+    let rescored = latents.rescored(&table, &out.probabilities).unwrap();
+    assert_eq!(rescored.rows.len(), 44);
+    assert!(
+        rescored
+            .rows
+            .iter()
+            .all(|row| row.state == DataState::Training && row.label.is_some() && row.id != "s10".into())
+    );
+    assert_eq!(rescored.rows[20].probabilities, out.probabilities[60..63]);
+    assert_eq!(rescored.rows[20].latent, table.rows[21].latent);
+    rescored.validate().unwrap();
+    says(latents.rescored(&table, &out.probabilities[1..]), &["44 rows x 3 classes", "131"]);
+    says(latents.rescored(&table, &[1.5; 132]), &["in [0, 1]", "sample s0"]);
+    says(latents.rescored(&rescored, &out.probabilities), &["the table that the rows were taken from", "s11"]);
+
+    let numbers = LabelledRows::metadata(&table, &[DataState::Test], &["dark", "image_mean"], None).unwrap();
+    assert_eq!((numbers.rows(), numbers.columns(), numbers.values()[..2].to_vec()), (15, 2, vec![1.0, 7.0]));
+    let fit = HeadFit::new(&numbers, &HeadOptions::single(1.0)).unwrap();
+    assert_eq!(fit.head.columns().unwrap(), ["dark", "image_mean"]);
+    says(LabelledRows::metadata(&table, &[], &["gt_name"], None), &["numbers", "column gt_name of sample s0"]);
+    says(LabelledRows::metadata(&table, &[], &["dusk"], None), &["option columns", "dusk"]);
+    says(LabelledRows::latents(&table, &[], Some("hospital")), &["option group", "patient", "hospital"]);
+    let mut broken = table.clone();
+    broken.rows[3].latent[1] = f32::NAN;
+    says(LabelledRows::latents(&broken, &[], None), &["NaN in column 1 of sample s3"]);
+    let mut bare = SampleTable::new(["a", "b", "c"]);
+    bare.rows.push(SampleRow::new("s0", DataState::Test, vec![0.2, 0.3, 0.5]));
+    says(LabelledRows::latents(&bare, &[], None), &["one column or more"]);
+}
+
+#[test]
+fn wrong_labels_of_training_samples_are_found_out_of_fold() {
+    let mut table = table();
+    table.rows.iter_mut().for_each(|row| row.state = DataState::Training);
+    for sample in [7, 21] {
+        table.rows[sample].label = Some((sample + 1) % 3);
+    }
+    let rows = LabelledRows::latents(&table, &[], Some("patient")).unwrap();
+    let fit = HeadFit::new(&rows, &HeadOptions::default()).unwrap();
+    let rescored = rows.rescored(&table, &fit.out_of_fold.unwrap().probabilities).unwrap();
+    let search = |out_of_sample: bool| {
+        let options = MislabeledOptions { out_of_sample, ..MislabeledOptions::default() };
+        mislabeled_samples(&rescored, None, &options).unwrap()
+    };
+    // Without neighbours nothing is known of samples that the model has learnt from.
+    assert!(search(false).is_empty());
+    let mut found: Vec<String> =
+        search(true)[0].samples.iter().map(|&place| rescored.rows[place].id.to_string()).collect();
+    found.sort();
+    assert_eq!(found, ["s21", "s7"]);
+}
+
+#[test]
+fn a_head_becomes_a_networks_own() {
+    let card = Card::new(Architecture::SmallCnn, ["a", "b", "c"]);
+    let weights = Weights::random(card.clone(), 3).unwrap();
+    let side = card.input.width;
+    let image = |seed: u64| -> Vec<f32> {
+        let mut rng = SplitMix64::new(seed);
+        (0..side * side).map(|_| rng.below(256) as f32 / 255.0).collect()
+    };
+    let pixels: Vec<f32> = (0..12).flat_map(image).collect();
+    let xs = Tensor::from_vec(pixels, (12, 1, side, side), &Device::Cpu).unwrap();
+    let (network, variables) = weights.trainable(&Device::Cpu).unwrap();
+    let latent = network.forward_t(&xs, Mode::Eval).unwrap().latent;
+    let width = latent.dims()[1];
+    let values = latent.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let data = LabelledRows::new(["a", "b", "c"], width, values.clone(), (0..12).map(|row| row % 3).collect()).unwrap();
+    let head = HeadFit::new(&data, &HeadOptions::single(1.0)).unwrap().head;
+    head.install(&variables, &card).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.safetensors");
+    save(&path, &variables, &card, DType::F32).unwrap();
+    let classifier = Classifier::new(&Weights::open(&path).unwrap(), &Device::Cpu).unwrap();
+    let logits = classifier.forward(&xs).unwrap().logits.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
+    close(&logits, &head.logits(&values).unwrap(), 1e-4, "logits");
+    assert!(head.weight().iter().flatten().any(|weight| weight.abs() > 0.1));
+
+    let other = Card::new(Architecture::SmallCnn, ["a", "c", "b"]);
+    says(head.install(&variables, &other), &["classes", "[\"a\", \"c\", \"b\"]"]);
+    let wider = Card::new(Architecture::DenseNet121, ["a", "b", "c"]);
+    says(head.install(&variables, &wider), &["latent widths", "densenet121 gives 1024"]);
+    let detector = Card::new(Architecture::YoloDetector(YoloSize::N), ["a", "b", "c"]);
+    says(head.install(&variables, &detector), &["one linear layer", "model.22.cv3."]);
+    let empty = candle_nn::VarMap::new();
+    says(head.install(&empty, &card), &["a variable classifier.weight of shape", "none"]);
+}
+
+#[test]
+fn every_network_but_detectors_has_a_linear_head() {
+    for architecture in Architecture::all() {
+        let card = Card::new(architecture, ["a", "b", "c"]);
+        let tensors = architecture.tensors(card.input.channels(), 3).unwrap();
+        let width = tensors
+            .iter()
+            .find(|(name, _)| *name == format!("{}weight", architecture.head()))
+            .map(|(_, shape)| shape.dims()[1]);
+        let head =
+            LinearHead::new(card.classes.clone(), None, vec![vec![0.5; width.unwrap_or(4)]; 3], vec![0.0; 3]).unwrap();
+        let expected =
+            if matches!(architecture, Architecture::YoloDetector(_)) { "one linear layer" } else { "a variable" };
+        says(head.install(&candle_nn::VarMap::new(), &card), &[expected]);
     }
 }

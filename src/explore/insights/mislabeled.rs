@@ -26,11 +26,14 @@ pub struct MislabeledOptions {
     pub permutations: usize,
     /// Seed of the permutations; 0 by default.
     pub seed: u64,
+    /// Whether the probabilities of training samples too are out of sample, as those of
+    /// [`HeadFit::out_of_fold`](crate::train::HeadFit::out_of_fold) are; false by default.
+    pub out_of_sample: bool,
 }
 
 impl Default for MislabeledOptions {
     fn default() -> Self {
-        Self { k: 10, threshold: 0.25, alpha: 0.01, permutations: 999, seed: 0 }
+        Self { k: 10, threshold: 0.25, alpha: 0.01, permutations: 999, seed: 0, out_of_sample: false }
     }
 }
 
@@ -45,7 +48,8 @@ impl Default for MislabeledOptions {
 ///
 /// Of training samples a model's probabilities say little, since it has learnt the labels, wrong ones included: there only
 /// the neighbours are heard, and since the latent space has been learnt from the same labels, the sentence says so. All
-/// other subsets count as unseen. Unlabelled samples neither vote nor are judged.
+/// other subsets count as unseen, and so do training samples whose probabilities are
+/// [out of sample](MislabeledOptions::out_of_sample). Unlabelled samples neither vote nor are judged.
 ///
 /// Before anything is claimed, model or neighbours must agree with the labels more often than by chance: a permutation test
 /// of each, within the same samples, Bonferroni-corrected for two. Its p-value is the insight's. Where labels have nothing
@@ -65,7 +69,8 @@ pub fn mislabeled_samples(
     check(table, neighbours, options)?;
     let labelled = |seen: bool| -> Vec<usize> {
         let rows = table.rows.iter().enumerate();
-        let wanted = rows.filter(|(_, row)| row.label.is_some() && (row.state == DataState::Training) == seen);
+        let learnt = |state: DataState| state == DataState::Training && !options.out_of_sample;
+        let wanted = rows.filter(|(_, row)| row.label.is_some() && learnt(row.state) == seen);
         wanted.map(|(place, _)| place).collect()
     };
     // Two groups are judged, which share the chance.

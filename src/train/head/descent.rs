@@ -4,8 +4,10 @@ use std::collections::VecDeque;
 
 use super::passes::dot;
 
-/// Steps that are remembered.
-const MEMORY: usize = 10;
+/// Steps that are remembered: the most, and the fewest where they are long.
+const MEMORY: (usize, usize) = (50, 10);
+/// Numbers that may be kept of them, unless that would be fewer steps than the fewest.
+const NUMBERS: usize = 1 << 25;
 /// A line search ends where the slope is this small beside the one it began with,
 const FLAT: f64 = 0.01;
 /// or after this many looks.
@@ -122,7 +124,8 @@ impl Memory {
     fn keep(&mut self, step: Vec<f64>, change: Vec<f64>) {
         let product = dot(&step, &change);
         if product > 0.0 && product.is_finite() {
-            if self.pairs.len() == MEMORY {
+            let room = (NUMBERS / (2 * step.len()).max(1)).clamp(MEMORY.1, MEMORY.0);
+            if self.pairs.len() == room {
                 self.pairs.pop_front();
             }
             self.pairs.push_back(Pair { step, change, product });

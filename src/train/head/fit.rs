@@ -4,7 +4,7 @@ use serde::Serialize;
 use super::descent::{Descent, descend};
 use super::passes::Rows;
 use super::softmax::{Scaling, Softmax, to_probabilities};
-use super::{Features, HeadOptions, LinearHead, Scoring};
+use super::{HeadOptions, LabelledRows, LinearHead, Scoring};
 use crate::metrics::{Bootstrap, ClassificationReport, Predictions};
 use crate::train::split::Folds;
 use crate::{Error, Result};
@@ -62,56 +62,68 @@ impl HeadFit {
     /// `LogisticRegression` of scikit-learn. For two classes scikit-learn fits one row of weights where this fits two of opposite
     /// sign: its `C` is twice as large for the same probabilities. The biases sum to 0, and columns of one value get no weight.
     ///
+    /// ```
+    /// use leap_binder::train::{HeadFit, HeadOptions, LabelledRows};
+    ///
+    /// let values: Vec<f32> = (0..40).flat_map(|row| [(row % 2) as f32, (row % 7) as f32]).collect();
+    /// let patients = (0..40).map(|row| Some(format!("patient {}", row / 4)));
+    /// let rows = LabelledRows::new(["well", "ill"], 2, values, (0..40).map(|row| row % 2).collect())?.with_groups(patients)?;
+    /// let fit = HeadFit::new(&rows, &HeadOptions::default())?;
+    /// assert!(fit.converged && fit.out_of_fold.is_some());
+    /// assert!(fit.head.probabilities(&[1.0, 3.0])?[1] > 0.9);
+    /// # Ok::<(), leap_binder::Error>(())
+    /// ```
+    ///
     /// *Determinism*: the same bits for any number of threads. *Cost*: each step reads the rows twice; there are some ten to some
     /// hundred steps for each candidate and fold, more with a large `C`.
     ///
     /// # Errors
     /// [`Error::Config`] for options out of range; [`Error::Argument`] for a class without samples or without weight, for groups that
     /// do not allow the folds ([`Folds::stratified`]), or for numbers too large to compute with.
-    pub fn new(features: &Features, options: &HeadOptions) -> Result<Self> {
+    pub fn new(data: &LabelledRows, options: &HeadOptions) -> Result<Self> {
         options.validate()?;
         let folds = match options.folds {
             0 => None,
-            count => Some(Folds::stratified(&features.members()?, count, options.seed)?),
+            count => Some(Folds::stratified(&data.cohort()?, count, options.seed)?),
         };
-        Self::fitted(features, folds.as_ref(), options)
+        Self::fitted(data, folds.as_ref(), options)
     }
 
     /// The same with given folds; [`HeadOptions::folds`] and [`HeadOptions::seed`] are of no account.
     ///
     /// # Errors
     /// As [`HeadFit::new`]; [`Error::Argument`] also for folds of another number of rows, or where a fold holds out all of a class.
-    pub fn in_folds(features: &Features, folds: &Folds, options: &HeadOptions) -> Result<Self> {
+    pub fn in_folds(data: &LabelledRows, folds: &Folds, options: &HeadOptions) -> Result<Self> {
         HeadOptions { folds: folds.count(), ..options.clone() }.validate()?;
-        if folds.of().len() != features.rows() {
-            let expected = format!("a fold for each of {} rows", features.rows());
+        if folds.of().len() != data.rows() {
+            let expected = format!("a fold for each of {} rows", data.rows());
             return Err(Error::argument("HeadFit::in_folds", expected, folds.of().len().to_string()));
         }
-        Self::fitted(features, Some(folds), options)
+        Self::fitted(data, Some(folds), options)
     }
 
-    fn fitted(features: &Features, folds: Option<&Folds>, options: &HeadOptions) -> Result<Self> {
-        let all: Vec<usize> = (0..features.rows()).collect();
-        let training = Training::of(features, &all, options, "the rows")?;
+    fn fitted(data: &LabelledRows, folds: Option<&Folds>, options: &HeadOptions) -> Result<Self> {
+        let all: Vec<usize> = (0..data.rows()).collect();
+        let training = Training::of(data, &all, options, "the rows")?;
         let mut grid = options.c.clone();
         grid.sort_by(f64::total_cmp);
         grid.dedup();
         let (mut scores, mut out_of_fold, mut c) = (Vec::new(), None, grid[0]);
         if let Some(folds) = folds {
-            let mut validation = cross_validate(features, folds, &grid, options)?;
+            let mut held;
+            (scores, held) = cross_validate(data, folds, &grid, options)?;
             let better = |a: f64, b: f64| match options.scoring {
                 Scoring::LogLoss => a < b,
                 Scoring::BalancedAccuracy => a > b,
             };
-            let means = validation.iter().map(|(score, _)| score.mean).enumerate();
-            let best = means.reduce(|best, next| if better(next.1, best.1) { next } else { best });
-            let best = best.map_or(0, |(place, _)| place);
+            let best = (1..grid.len()).fold(
+                0,
+                |best, next| {
+                    if better(scores[next].mean, scores[best].mean) { next } else { best }
+                },
+            );
             c = grid[best];
-            let probabilities = validation.swap_remove(best);
-            out_of_fold = Some(OutOfFold { folds: folds.of().to_vec(), probabilities: probabilities.1 });
-            scores.push(probabilities.0);
-            scores.extend(validation.into_iter().map(|(score, _)| score));
-            scores.sort_by(|a: &CandidateScore, b| a.c.total_cmp(&b.c));
+            out_of_fold = Some(OutOfFold { folds: folds.of().to_vec(), probabilities: held.swap_remove(best) });
         }
         let mut place = training.start();
         let Descent { iterations, gradient_norm, converged } = training.descend(c, &mut place, options);
@@ -123,22 +135,22 @@ impl HeadFit {
 /// Each candidate's scores and held-out probabilities. Folds run side by side; in each a fit begins where the one with the next
 /// smaller `C` ended.
 fn cross_validate(
-    features: &Features,
+    data: &LabelledRows,
     folds: &Folds,
     grid: &[f64],
     options: &HeadOptions,
-) -> Result<Vec<(CandidateScore, Vec<f64>)>> {
-    let classes = features.classes.len();
+) -> Result<(Vec<CandidateScore>, Vec<Vec<f64>>)> {
+    let classes = data.classes.len();
     let runs: Vec<Vec<Held>> = (0..folds.count())
         .into_par_iter()
         .map(|fold| {
             let (held, kept) = folds.parts(fold);
-            let training = Training::of(features, &kept, options, &format!("what fold {fold} leaves"))?;
+            let training = Training::of(data, &kept, options, &format!("what fold {fold} leaves"))?;
             let mut place = training.start();
             let candidate = |&c: &f64| {
                 let descent = training.descend(c, &mut place, options);
                 let probabilities = training.probabilities(&place, &held);
-                let score = score(features, &held, &probabilities, options.scoring)?;
+                let score = score(data, &held, &probabilities, options.scoring)?;
                 Ok(Held { score, probabilities, converged: descent.converged })
             };
             grid.iter().map(candidate).collect()
@@ -148,7 +160,7 @@ fn cross_validate(
         let runs: Vec<&Held> = runs.iter().map(|run| &run[candidate]).collect();
         let scores: Vec<f64> = runs.iter().map(|held| held.score).collect();
         let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-        let mut probabilities = vec![0.0; features.rows() * classes];
+        let mut probabilities = vec![0.0; data.rows() * classes];
         for (fold, held) in runs.iter().enumerate() {
             for (row, own) in folds.parts(fold).0.into_iter().zip(held.probabilities.chunks_exact(classes)) {
                 probabilities[row * classes..][..classes].copy_from_slice(own);
@@ -157,7 +169,7 @@ fn cross_validate(
         let converged = runs.iter().all(|held| held.converged);
         (CandidateScore { c, mean, folds: scores, converged }, probabilities)
     });
-    Ok(gathered.collect())
+    Ok(gathered.unzip())
 }
 
 /// A candidate in one fold.
@@ -167,9 +179,9 @@ struct Held {
     converged: bool,
 }
 
-fn score(features: &Features, held: &[usize], probabilities: &[f64], scoring: Scoring) -> Result<f64> {
-    let labels = held.iter().map(|&row| features.labels[row]).collect();
-    let predictions = Predictions::new(features.classes.clone(), labels, probabilities.iter().copied())?;
+fn score(data: &LabelledRows, held: &[usize], probabilities: &[f64], scoring: Scoring) -> Result<f64> {
+    let labels = held.iter().map(|&row| data.labels[row]).collect();
+    let predictions = Predictions::new(data.classes.clone(), labels, probabilities.iter().copied())?;
     match scoring {
         Scoring::BalancedAccuracy => Ok(predictions.confusion_matrix().balanced_accuracy()),
         Scoring::LogLoss => {
@@ -181,7 +193,7 @@ fn score(features: &Features, held: &[usize], probabilities: &[f64], scoring: Sc
 
 /// Rows that a head is fitted to.
 struct Training<'a> {
-    features: &'a Features,
+    data: &'a LabelledRows,
     rows: Rows<'a>,
     labels: Vec<usize>,
     weights: Vec<f64>,
@@ -189,27 +201,32 @@ struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    fn of(features: &'a Features, chosen: &'a [usize], options: &HeadOptions, what: &str) -> Result<Self> {
-        let labels: Vec<usize> = chosen.iter().map(|&row| features.labels[row]).collect();
-        let own = |row: &usize| features.weights.as_ref().map_or(1.0, |weights| weights[*row]);
+    fn of(data: &'a LabelledRows, chosen: &'a [usize], options: &HeadOptions, what: &str) -> Result<Self> {
+        let labels: Vec<usize> = chosen.iter().map(|&row| data.labels[row]).collect();
+        let own = |row: &usize| data.weights.as_ref().map_or(1.0, |weights| weights[*row]);
         let mut weights: Vec<f64> = chosen.iter().map(own).collect();
-        let mut sums = vec![0.0; features.classes.len()];
+        let mut sums = vec![0.0; data.classes.len()];
         labels.iter().zip(&weights).for_each(|(&label, weight)| sums[label] += weight);
         if let Some(class) = sums.iter().position(|sum| *sum <= 0.0) {
-            let expected = format!("samples of class {} among {what}", features.classes[class]);
+            let expected = format!("samples of class {} among {what}", data.classes[class]);
             let found = if labels.contains(&class) { "only some of weight 0" } else { "none" };
             return Err(Error::argument("HeadFit", expected, found));
         }
-        let factors = options.class_weight.factors(features.classes.len(), &labels, &weights)?;
-        weights.iter_mut().zip(&labels).for_each(|(weight, &label)| *weight *= factors[label]);
-        let rows = Rows { values: &features.values, columns: features.columns, chosen };
-        let scaling = if options.standardise { Scaling::of(&rows) } else { Scaling::none(features.columns) };
-        Ok(Self { features, rows, labels, weights, scaling })
+        if let Some(factors) = options.class_weights.of_totals(&sums) {
+            if factors.len() != data.classes.len() {
+                let expected = format!("{} numbers", data.classes.len());
+                return Err(Error::config("class_weights", expected, factors.len().to_string()));
+            }
+            weights.iter_mut().zip(&labels).for_each(|(weight, &label)| *weight *= factors[label]);
+        }
+        let rows = Rows { values: &data.values, columns: data.columns, chosen };
+        let scaling = if options.standardise { Scaling::of(&rows) } else { Scaling::none(data.columns) };
+        Ok(Self { data, rows, labels, weights, scaling })
     }
 
     /// No weights and no bias.
     fn start(&self) -> Vec<f64> {
-        vec![0.0; self.features.classes.len() * (self.rows.columns + 1)]
+        vec![0.0; self.data.classes.len() * (self.rows.columns + 1)]
     }
 
     /// Goes down from `place`, and leaves there where it came to.
@@ -224,7 +241,7 @@ impl<'a> Training<'a> {
     /// Weights `(classes, columns)` and biases for rows as they are. Equal numbers may be added to all biases without a change,
     /// so that they are chosen to sum to 0.
     fn unfolded(&self, place: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (weights, bias) = place.split_at(self.features.classes.len() * self.rows.columns);
+        let (weights, bias) = place.split_at(self.data.classes.len() * self.rows.columns);
         let mean = bias.iter().sum::<f64>() / bias.len() as f64;
         let bias: Vec<f64> = bias.iter().map(|bias| bias - mean).collect();
         self.scaling.unfold(weights, &bias)
@@ -240,6 +257,6 @@ impl<'a> Training<'a> {
     fn head(&self, place: &[f64]) -> Result<LinearHead> {
         let (weights, bias) = self.unfolded(place);
         let weight = weights.chunks_exact(self.rows.columns).map(<[f64]>::to_vec).collect();
-        LinearHead::new(self.features.classes.clone(), self.features.names.clone(), weight, bias)
+        LinearHead::new(self.data.classes.clone(), self.data.names.clone(), weight, bias)
     }
 }

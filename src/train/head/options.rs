@@ -1,5 +1,8 @@
+use std::ops::Bound;
+
 use serde::Serialize;
 
+use crate::train::{ClassWeights, range};
 use crate::{Error, Result};
 
 /// How a head is fitted.
@@ -12,8 +15,9 @@ pub struct HeadOptions {
     pub folds: usize,
     /// What chooses among the candidates. Default: log loss.
     pub scoring: Scoring,
-    /// How much a sample counts by its class. Default: as much as any other.
-    pub class_weight: ClassWeight,
+    /// How much a sample counts by its class; derived weights are those of the training rows, in each fold anew, and count a
+    /// row's own weight in. Default: none.
+    pub class_weights: ClassWeights,
     /// Whether the columns are brought to mean 0 and standard deviation 1 first, so that the penalty treats them alike; by the
     /// training rows only, in each fold anew. The head is for rows as they are in either case. Default: true.
     pub standardise: bool,
@@ -31,7 +35,7 @@ impl Default for HeadOptions {
             c: (-5..=2).map(|power| 10f64.powi(power)).collect(),
             folds: 5,
             scoring: Scoring::LogLoss,
-            class_weight: ClassWeight::Equal,
+            class_weights: ClassWeights::None,
             standardise: true,
             tolerance: 1e-6,
             max_iterations: 1000,
@@ -49,20 +53,6 @@ pub enum Scoring {
     LogLoss,
     /// The mean recall of the classes that the held-out samples have; the largest is best.
     BalancedAccuracy,
-}
-
-/// How much a sample counts by its class.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClassWeight {
-    /// Each as much as any other.
-    #[default]
-    Equal,
-    /// All samples of a class together as much as those of any other: `n / (classes n_class)`, with sample weights in place of
-    /// counts where there are such.
-    Balanced,
-    /// A factor for each class, in the order of the classes.
-    Given(Vec<f64>),
 }
 
 impl HeadOptions {
@@ -85,36 +75,14 @@ impl HeadOptions {
             let expected = if self.c.len() > 1 { "2 or more, to choose C by" } else { "0, or 2 or more" };
             return Err(Error::config("folds", expected, self.folds.to_string()));
         }
-        if !positive(&self.tolerance) {
-            return Err(Error::config("tolerance", "a positive number", self.tolerance.to_string()));
-        }
-        if self.max_iterations == 0 {
-            return Err(Error::config("max_iterations", "1 or more", "0"));
-        }
-        match &self.class_weight {
-            ClassWeight::Given(weights) if !weights.iter().all(positive) => {
-                Err(Error::config("class_weight", "positive numbers", format!("{weights:?}")))
+        let above_zero = (Bound::Excluded(0.0), Bound::Excluded(f64::INFINITY));
+        range::check("tolerance", self.tolerance, above_zero)?;
+        range::check("max_iterations", self.max_iterations, 1..)?;
+        match &self.class_weights {
+            ClassWeights::Given(weights) if !weights.iter().all(|weight| *weight > 0.0 && weight.is_finite()) => {
+                Err(Error::config("class_weights", "positive numbers", format!("{weights:?}")))
             }
             _ => Ok(()),
-        }
-    }
-}
-
-impl ClassWeight {
-    /// The factor of each class for samples with these labels and weights.
-    pub(super) fn factors(&self, classes: usize, labels: &[usize], weights: &[f64]) -> Result<Vec<f64>> {
-        match self {
-            Self::Equal => Ok(vec![1.0; classes]),
-            Self::Given(factors) if factors.len() == classes => Ok(factors.clone()),
-            Self::Given(factors) => {
-                Err(Error::config("class_weight", format!("{classes} numbers"), factors.len().to_string()))
-            }
-            Self::Balanced => {
-                let mut sums = vec![0.0; classes];
-                labels.iter().zip(weights).for_each(|(&label, weight)| sums[label] += weight);
-                let total: f64 = sums.iter().sum();
-                Ok(sums.iter().map(|sum| total / (classes as f64 * sum)).collect())
-            }
         }
     }
 }

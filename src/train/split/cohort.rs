@@ -4,55 +4,65 @@ use rayon::prelude::*;
 
 use crate::binder::Registry;
 use crate::contract::{DataState, SampleId};
-use crate::evaluate::SampleTable;
+use crate::evaluate::{SampleTable, label};
 use crate::{Error, Result};
 
 /// Samples as a split sees them: the class of each, and the group that must stay together, mostly the patient.
+///
+/// ```
+/// use leap_binder::contract::DataState::Training;
+/// use leap_binder::train::{Cohort, SplitOptions};
+///
+/// let samples = (0..60).map(|sample| ((Training, sample), sample as usize / 3 % 2, Some(format!("patient {}", sample / 3))));
+/// let split = Cohort::new(["well", "ill"], samples)?.split(&SplitOptions::default())?;
+/// assert_eq!((split.training.len(), split.validation.len()), (54, 6));
+/// # Ok::<(), leap_binder::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cohort {
     classes: Vec<String>,
-    ids: Vec<SampleId>,
+    places: Vec<(DataState, SampleId)>,
     labels: Vec<usize>,
     groups: Vec<usize>,
     group_count: usize,
 }
 
 impl Cohort {
-    /// Id, class and group of each sample. Samples share a group where its name is the same, but for blanks around it; a
+    /// Subset and id, class, and group of each sample. Samples share a group where its name is the same, but for blanks around it; a
     /// sample with a blank name or none is a group of its own.
     ///
     /// # Errors
-    /// [`Error::Argument`] for no samples, an id that comes twice, or a label that is no class; it names the sample.
+    /// [`Error::Argument`] for no samples, a sample that comes twice, or a label that is no class; it names the sample.
     pub fn new<I, G>(
         classes: impl IntoIterator<Item: Into<String>>,
-        samples: impl IntoIterator<Item = (I, usize, Option<G>)>,
+        samples: impl IntoIterator<Item = ((DataState, I), usize, Option<G>)>,
     ) -> Result<Self>
     where
         I: Into<SampleId>,
         G: Into<String>,
     {
         let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
-        let (mut ids, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, label, group) in samples {
-            ids.push(id.into());
+        let (mut places, mut labels, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        for ((state, id), label, group) in samples {
+            places.push((state, id.into()));
             labels.push(label);
             names
                 .push(group.map(Into::into).map(|name: String| name.trim().to_owned()).filter(|name| !name.is_empty()));
         }
         let refuse = |expected: String, found: String| Err(Error::argument("Cohort::new", expected, found));
-        if ids.is_empty() {
+        if places.is_empty() {
             return refuse("one sample or more".to_owned(), "none".to_owned());
         }
         if let Some(sample) = labels.iter().position(|&label| label >= classes.len()) {
-            let found = format!("{} for sample {}", labels[sample], ids[sample]);
+            let found = format!("{} for sample {}", labels[sample], places[sample].1);
             return refuse(format!("labels below {}", classes.len()), found);
         }
         let mut seen = HashSet::new();
-        if let Some(id) = ids.iter().find(|id| !seen.insert(*id)) {
-            return refuse("each sample once".to_owned(), format!("{id} twice"));
+        if let Some((state, id)) = places.iter().find(|place| !seen.insert(*place)) {
+            return refuse("each sample once".to_owned(), format!("{id} of {state} twice"));
         }
         let (groups, group_count) = numbered(&names);
-        Ok(Self { classes, ids, labels, groups, group_count })
+        Ok(Self { classes, places, labels, groups, group_count })
     }
 
     /// The labelled rows of `states` (all states when empty), grouped by an attribute of the table, mostly `patient`; without
@@ -66,32 +76,32 @@ impl Cohort {
         let rows = table.rows.iter().filter(|row| states.is_empty() || states.contains(&row.state));
         let samples = rows.filter_map(|row| {
             let group = column.and_then(|column| row.attributes.get(column)).cloned();
-            Some((row.id.clone(), row.label?, group))
+            Some(((row.state, row.id.clone()), row.label?, group))
         });
         Self::new(table.classes.clone(), samples)
     }
 
-    /// The samples of a binder's subsets `states`, grouped by an attribute of its data set
+    /// The samples of a binder's subsets `states` (all when empty), grouped by an attribute of its data set
     /// ([`Dataset::attributes`](crate::contract::Dataset::attributes)), mostly `patient`; without one each sample is a group.
     ///
     /// The class is the largest entry of the first ground truth, which needs every sample to be loaded, in parallel; of a
     /// [`SampleTable`] it is known already.
     ///
     /// # Errors
-    /// As [`Cohort::new`]; [`Error::Contract`] when a sample cannot be loaded; [`Error::Config`] for a subset that is not there,
-    /// or when no sample has the attribute; [`Error::Argument`] for a binder without a prediction, or a ground truth that has
-    /// not an entry for each of its classes; it names the sample.
+    /// As [`Cohort::new`]; [`Error::Contract`] when a sample cannot be loaded or its ground truth has
+    /// not an entry for each class; [`Error::Config`] for a subset that is not there,
+    /// or when no sample has the attribute; [`Error::Argument`] for a binder without a prediction, or a sample without a ground
+    /// truth.
     pub fn of_binder(binder: &Registry, states: &[DataState], group: Option<&str>) -> Result<Self> {
-        let refuse = |expected: &str, found: String| Error::argument("Cohort::of_binder", expected, found);
         let Some(prediction) = binder.predictions().first() else {
-            return Err(refuse("a binder with a prediction type", "none".to_owned()));
+            return Err(Error::argument("Cohort::of_binder", "a binder with a prediction type", "none"));
         };
         let subsets = binder.subsets()?;
         if let Some(missing) = states.iter().find(|state| !subsets.iter().any(|subset| subset.state == **state)) {
             let known: Vec<&str> = subsets.iter().map(|subset| subset.state.as_str()).collect();
             return Err(Error::config("subset", format!("one of {known:?}"), missing.to_string()));
         }
-        let chosen = subsets.iter().filter(|subset| states.contains(&subset.state));
+        let chosen = subsets.iter().filter(|subset| states.is_empty() || states.contains(&subset.state));
         let places: Vec<(DataState, &SampleId)> =
             chosen.flat_map(|subset| subset.sample_ids.iter().map(|id| (subset.state, id))).collect();
         let groups: Vec<Option<String>> =
@@ -99,32 +109,27 @@ impl Cohort {
         if let Some(name) = group.filter(|_| groups.iter().all(Option::is_none)) {
             return Err(Error::config("group", "an attribute that the data set gives for its samples", name));
         }
-        let label = |(state, id): &(DataState, &SampleId)| -> Result<usize> {
-            let sample = binder.get_sample(*state, id)?;
-            let wrong =
-                |found: String| refuse("a ground truth with one entry for each class", format!("{found} for {id}"));
-            let truth = sample.ground_truths.first().ok_or_else(|| wrong("none".to_owned()))?;
-            let values = truth.flatten_all().and_then(|xs| xs.to_vec1::<f32>());
-            let values = values.map_err(Error::tensor(format!("ground truth of {id}")))?;
-            if values.len() != prediction.labels.len() {
-                return Err(wrong(format!("{:?}", truth.dims())));
-            }
-            Ok((0..values.len()).fold(0, |best, place| if values[place] > values[best] { place } else { best }))
+        let classes = prediction.labels.len();
+        let label = |&(state, id): &(DataState, &SampleId)| -> Result<usize> {
+            let truths = binder.get_sample(state, id)?.ground_truths;
+            let none = || Error::argument("Cohort::of_binder", "labelled samples", format!("none for {id} of {state}"));
+            let truth = truths.first().ok_or_else(none)?;
+            Ok(label(binder, classes, truth).map_err(|violation| violation.on(state, Some(id)))?)
         };
         let labels: Vec<usize> = places.par_iter().map(label).collect::<Result<_>>()?;
-        let samples =
-            places.iter().zip(labels).zip(groups).map(|(((_, id), label), group)| ((*id).clone(), label, group));
+        let samples = places.iter().zip(labels).zip(groups);
+        let samples = samples.map(|((&(state, id), label), group)| ((state, id.clone()), label, group));
         Self::new(prediction.labels.iter().cloned(), samples)
     }
 
     /// How many samples there are.
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.places.len()
     }
 
     /// Whether there are none, which cannot be.
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.places.is_empty()
     }
 
     /// How many groups there are.
@@ -132,8 +137,8 @@ impl Cohort {
         self.group_count
     }
 
-    pub(super) fn ids(&self) -> &[SampleId] {
-        &self.ids
+    pub(super) fn places(&self) -> &[(DataState, SampleId)] {
+        &self.places
     }
 
     /// The number of each sample's group.

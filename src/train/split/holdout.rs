@@ -1,6 +1,8 @@
+use std::ops::Bound;
+
 use super::Cohort;
-use crate::contract::SampleId;
 use crate::rng::SplitMix64;
+use crate::train::{Samples, range};
 use crate::{Error, Result};
 
 /// How validation is taken from training.
@@ -21,19 +23,9 @@ impl Default for SplitOptions {
     }
 }
 
-/// Two parts of a cohort that have no group in common, each in the cohort's order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Split {
-    /// What stays.
-    pub training: Vec<SampleId>,
-    /// What was taken.
-    pub validation: Vec<SampleId>,
-}
-
 impl Cohort {
     /// Takes whole groups, in an order drawn from the seed, until validation has its share; training keeps samples of every
-    /// class.
+    /// class. Both parts are in the cohort's order.
     ///
     /// Stratified, a group is taken where that brings the classes' shares nearer to the one asked for, by the sum of their
     /// squared distances; classes that validation then lacks get the group that does least harm. Groups are not torn, so that
@@ -42,10 +34,8 @@ impl Cohort {
     /// # Errors
     /// [`Error::Config`] for a share outside (0, 1); [`Error::Argument`] where training can spare no group, or, stratified, a class
     /// stands in too few groups for both parts; it names the class.
-    pub fn split(&self, options: &SplitOptions) -> Result<Split> {
-        if !(options.share > 0.0 && options.share < 1.0) {
-            return Err(Error::config("share", "a number inside (0, 1)", options.share.to_string()));
-        }
+    pub fn split(&self, options: &SplitOptions) -> Result<Samples> {
+        range::check("share", options.share, (Bound::Excluded(0.0), Bound::Excluded(1.0)))?;
         let mut order: Vec<usize> = (0..self.group_count()).collect();
         SplitMix64::new(options.seed).shuffle(&mut order);
         let mut draw = Draw::new(self);
@@ -60,10 +50,10 @@ impl Cohort {
             return refuse(expected, "none whose class would not be lost with them");
         }
         let part = |taken: bool| {
-            let own = self.ids().iter().zip(self.groups()).filter(|(_, group)| draw.taken[**group] == taken);
-            own.map(|(id, _)| id.clone()).collect()
+            let own = self.places().iter().zip(self.groups()).filter(|(_, group)| draw.taken[**group] == taken);
+            own.map(|(place, _)| place.clone()).collect()
         };
-        Ok(Split { training: part(false), validation: part(true) })
+        Ok(Samples { training: part(false), validation: part(true) })
     }
 }
 

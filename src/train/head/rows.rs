@@ -1,11 +1,12 @@
-use crate::train::split::Members;
+use crate::contract::DataState;
+use crate::train::split::Cohort;
 use crate::{Error, Result};
 
 /// Labelled rows of numbers that a head is fitted to: latent vectors, or any columns.
 ///
 /// All numbers are finite, every label is a class, weights are not negative.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Features {
+pub struct LabelledRows {
     pub(super) classes: Vec<String>,
     pub(super) columns: usize,
     pub(super) names: Option<Vec<String>>,
@@ -18,11 +19,11 @@ pub struct Features {
     pub(super) places: Vec<usize>,
 }
 
-impl Features {
+impl LabelledRows {
     /// `values` row by row, `columns` to a row, and the class of each row.
     ///
     /// # Errors
-    /// [`Error::Argument`] for fewer than two classes, no columns, another number of values than `labels x columns`, a value that is not
+    /// [`Error::Argument`] for fewer than two classes or one that comes twice, no columns, another number of values than `labels x columns`, a value that is not
     /// finite or a label that is no class; it names the first row at fault.
     pub fn new(
         classes: impl IntoIterator<Item: Into<String>>,
@@ -42,7 +43,7 @@ impl Features {
             weights: None,
             places,
         }
-        .checked("Features::new")
+        .checked("LabelledRows::new")
     }
 
     pub(super) fn checked(self, function: &'static str) -> Result<Self> {
@@ -50,6 +51,11 @@ impl Features {
         let (rows, columns) = (self.labels.len(), self.columns);
         if self.classes.len() < 2 {
             return refuse("two classes or more".to_owned(), format!("{:?}", self.classes));
+        }
+        let mut names: Vec<&String> = self.classes.iter().collect();
+        names.sort();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return refuse("different classes".to_owned(), format!("{} twice", twice[0]));
         }
         if columns == 0 {
             return refuse("one column or more".to_owned(), "none".to_owned());
@@ -91,7 +97,7 @@ impl Features {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         if names.len() != self.columns {
             let expected = format!("{} names, one for each column", self.columns);
-            return Err(Error::argument("Features", expected, names.len().to_string()));
+            return Err(Error::argument("LabelledRows", expected, names.len().to_string()));
         }
         Ok(Self { names: Some(names), ..self })
     }
@@ -116,7 +122,7 @@ impl Features {
         match weights.iter().position(|weight| !(weight.is_finite() && *weight >= 0.0)) {
             Some(row) => {
                 let found = format!("{} for {}", weights[row], self.row_name(row));
-                Err(Error::argument("Features", "weights of at least 0", found))
+                Err(Error::argument("LabelledRows", "weights of at least 0", found))
             }
             None => Ok(Self { weights: Some(weights), ..self }),
         }
@@ -126,7 +132,7 @@ impl Features {
         if count == self.rows() {
             return Ok(());
         }
-        Err(Error::argument("Features", format!("{} {what}, one for each row", self.rows()), count.to_string()))
+        Err(Error::argument("LabelledRows", format!("{} {what}, one for each row", self.rows()), count.to_string()))
     }
 
     /// The classes' names.
@@ -154,12 +160,11 @@ impl Features {
         &self.labels
     }
 
-    /// Rows, classes and groups, for splits.
-    pub(super) fn members(&self) -> Result<Members<'_>> {
-        match &self.groups {
-            Some(groups) => Members::new(&self.classes, &self.labels, groups.iter().map(Option::as_ref)),
-            None => Members::new(&self.classes, &self.labels, self.labels.iter().map(|_| None::<&str>)),
-        }
+    /// Rows, classes and groups, for folds.
+    pub(super) fn cohort(&self) -> Result<Cohort> {
+        let group = |row: usize| self.groups.as_ref().and_then(|groups| groups[row].clone());
+        let row = |(row, &label): (usize, &usize)| ((DataState::Training, row as i64), label, group(row));
+        Cohort::new(self.classes.clone(), self.labels.iter().enumerate().map(row))
     }
 
     /// A row as errors call it.
