@@ -91,6 +91,9 @@ pub(crate) struct Run {
     /// Stops after so many epochs without a better one
     #[arg(long, value_name = "N")]
     patience: Option<usize>,
+    /// Leaves the head as sharp as training made it, instead of dividing it by the validation samples' temperature
+    #[arg(long)]
+    pub(crate) uncalibrated: bool,
     /// Goes on with a run that was stopped
     #[arg(long)]
     resume: bool,

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use leap_binder::Result;
 use leap_binder::contract::DataState;
 use leap_binder::explore::{MislabeledOptions, mislabeled_samples};
 use leap_binder::model::{Weights, save};
 use leap_binder::pneumonia::shipped;
 use leap_binder::train::{HeadFit, HeadOptions, LabelledRows};
-use leap_binder::Result;
 
 use super::{Job, PATIENT};
 
@@ -32,7 +32,6 @@ pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
     if let Some(held_out) = &fit.out_of_fold {
         let table = rows.rescored(&evaluation.table, &held_out.probabilities)?;
         let options = MislabeledOptions { out_of_sample: true, ..MislabeledOptions::default() };
-        let suspects = mislabeled_samples(&table, None, &options)?;
         println!("\nLabels to look at, by probabilities out of fold:");
         for insight in mislabeled_samples(&table, None, &options)? {
             println!("  {}", insight.sentence);

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use leap_binder::Result;
 use leap_binder::contract::DataState;
 use leap_binder::model::{Architecture, Card, Weights, device, save};
 use leap_binder::pneumonia::{Config, shipped};
 use leap_binder::train::{Epoch, Frozen, TrainOptions, Trainee, train};
-use leap_binder::Result;
 
 use super::args::Run;
 use super::{Job, temperature};
@@ -18,7 +18,7 @@ pub(crate) fn finetune(job: &Job<'_>, weights: Option<&Path>, frozen: &str, run:
         "all-but-head" => Frozen::AllButHead,
         stage => Frozen::Through(stage.to_owned()),
     };
-    learn(job, &weights, run.options(job.args, frozen, false))
+    learn(job, &weights, run.options(job.args, frozen, false), !run.uncalibrated)
 }
 
 pub(crate) fn from_scratch(job: &Job<'_>, network: Architecture, run: &Run) -> Result<()> {
@@ -31,10 +31,10 @@ pub(crate) fn from_scratch(job: &Job<'_>, network: Architecture, run: &Run) -> R
         ..input
     };
     let card = Card::new(network, Config::default().classes.labels().iter().copied()).with_input(input);
-    learn(job, &Weights::random(card, job.args.seed)?, run.options(job.args, Frozen::Nothing, true))
+    learn(job, &Weights::random(card, job.args.seed)?, run.options(job.args, Frozen::Nothing, true), !run.uncalibrated)
 }
 
-fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions) -> Result<()> {
+fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions, calibrate: bool) -> Result<()> {
     let trainee = Trainee::new(weights, &device(&job.args.device)?)?;
     let report = train(&job.binder, &trainee, &job.samples, &options, &job.progress)?;
     println!("epoch  training loss  validation: log loss  balanced accuracy   seconds");
@@ -48,11 +48,14 @@ fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions) -> Result<()> 
         );
     }
     report.failures.iter().for_each(|failure| println!("left out: {} ({})", failure.id, failure.message));
-    // The judging samples calibrate too: the head is divided by their temperature.
     let evaluation = job.evaluate(&trainee.weights()?, &[DataState::Training, DataState::Validation])?;
     let temperature = temperature(&job.judged(&evaluation)?);
-    trainee.calibrate(temperature)?;
-    println!("\nTemperature of the validation samples: {:.3}, folded into the head.\n", temperature.value());
+    println!("\nTemperature of the validation samples: {:.3}\n", temperature.value());
+    let mut card = weights.card().clone();
+    if calibrate {
+        trainee.calibrate(temperature)?;
+        card = card.with("temperature", format!("{:.6}, folded into the head", temperature.value()));
+    }
     let path = job.args.out.join(format!("{}.safetensors", weights.architecture()));
     let best = report.history.best();
     let metrics = best.and_then(|epoch| epoch.validation).map(|scores| {
@@ -61,8 +64,7 @@ fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions) -> Result<()> 
             .into_iter()
             .collect()
     });
-    let card = weights.card().clone().with_metrics(&metrics.unwrap_or_default());
-    let card = card.with("temperature", format!("{:.6}", temperature.value()));
+    let card = card.with_metrics(&metrics.unwrap_or_default());
     save(&path, trainee.variables(), &card, job.save_as()?)?;
     job.report(&path)
 }

@@ -72,6 +72,7 @@ use crate::{Error, Result};
 use loader::Loader;
 use run::Run;
 use samples::Scanned;
+use state::manifest;
 
 /// What a training came to.
 #[derive(Debug, Clone)]
@@ -85,6 +86,8 @@ pub struct TrainReport {
     pub failures: Vec<SampleFailure>,
     /// Training samples of each class.
     pub class_counts: Vec<usize>,
+    /// SHA-256 of the training samples' subsets, ids and classes, in order, for [`Card::DATA_MANIFEST`](crate::model::Card::DATA_MANIFEST).
+    pub data_manifest: String,
 }
 
 /// Trains `trainee` on the binder's samples and leaves in it the values of the best epoch by [`TrainOptions::monitor`] (of the last
@@ -131,13 +134,14 @@ pub fn train(
     let class_counts = training.counts(model.classes().len());
     options.criterion.validate(model.classes(), &class_counts)?;
     let judged = (training.samples.as_slice(), validation.samples.as_slice());
-    let mut run = Run::begin(trainee, options, &loader, judged, samples, progress)?;
+    let mut run = Run::begin(trainee, options, &loader, judged, progress)?;
+    let data_manifest = manifest(&training.samples);
     run.failures = training.failures.into_iter().chain(validation.failures).collect();
     while !run.is_over() {
         run.epoch()?;
     }
     let (state, failures) = run.finish()?;
-    Ok(TrainReport { history: state.history, stopped_early: state.stopped, failures, class_counts })
+    Ok(TrainReport { history: state.history, stopped_early: state.stopped, failures, class_counts, data_manifest })
 }
 
 /// Refuses a sample that both trains and judges.

@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 use super::average::Average;
 use super::loader::Loader;
 use super::optimiser::State as OptimiserState;
-use super::samples::{Labelled, Samples};
+use super::samples::Labelled;
 use super::state::{Files, State, Sums, identity};
 use super::stem::Stem;
 use super::{Epoch, Scores, TrainOptions, Trainee};
@@ -45,7 +45,6 @@ impl<'a> Run<'a> {
         options: &'a TrainOptions,
         loader: &'a Loader<'a>,
         (training, validation): (&'a [Labelled], &'a [Labelled]),
-        samples: &Samples,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
         let model = trainee.model();
@@ -65,7 +64,7 @@ impl<'a> Run<'a> {
             progress,
             frozen: options.frozen_by_epoch(model.split_points())?,
             files: options.folder.as_deref().map(Files::new).transpose()?,
-            state: State { identity: identity(options, &**model, training, samples), ..State::default() },
+            state: State { identity: identity(options, &**model, (training, validation))?, ..State::default() },
             failures: Vec::new(),
             optimiser: OptimiserState::new(options.optimiser),
             average,

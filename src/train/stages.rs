@@ -78,3 +78,46 @@ pub(super) fn parameters(variables: &VarMap, split_points: &[String], card: Opti
     let learned = learned(variables).into_iter();
     Ok(learned.map(|(name, var)| Parameter { stage: of(&name), name, var }).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Tensor};
+
+    use super::*;
+    use crate::model::{Architecture, Network, Weights, YoloSize};
+
+    /// A gradient of what flows out of a stage reaches the values of that stage and of those before it, and no others. That tells
+    /// to which stage a value belongs, whatever its name.
+    fn stages_are_where_the_gradients_are(architecture: Architecture, side: usize) {
+        let input = crate::imaging::ImageSpec { width: side, height: side, ..architecture.input() };
+        let card = Card::new(architecture, ["a", "b"]).with_input(input);
+        let weights = Weights::random(card, 1).unwrap();
+        let (network, variables) = weights.trainable(&Device::Cpu).unwrap();
+        let parameters = parameters(&variables, network.split_points(), Some(weights.card())).unwrap();
+        let xs = Tensor::ones((1, network.channels(), side, side), DType::F32, &Device::Cpu).unwrap();
+        let stages = network.split_points().len();
+        for stage in [0, stages / 2, stages - 1] {
+            let ys = network.run(&xs, 0..stage + 1, crate::model::Mode::Eval).unwrap();
+            let gradients = ys.sum_all().unwrap().backward().unwrap();
+            for parameter in &parameters {
+                let reached = gradients.get(parameter.var.as_tensor()).is_some();
+                assert_eq!(reached, parameter.stage <= stage, "{architecture}: {} and stage {stage}", parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_value_has_its_stage() {
+        stages_are_where_the_gradients_are(Architecture::SmallCnn, 32);
+        stages_are_where_the_gradients_are(Architecture::DenseNet121, 32);
+        stages_are_where_the_gradients_are(Architecture::YoloClassifier(YoloSize::N), 32);
+    }
+
+    #[cfg(feature = "zoo")]
+    #[test]
+    fn every_value_of_the_zoo_has_its_stage() {
+        for name in ["resnet18", "efficientnet_b0", "mobilenetv4_conv_small", "convnext_tiny"] {
+            stages_are_where_the_gradients_are(Architecture::by_name(name).unwrap(), 64);
+        }
+    }
+}

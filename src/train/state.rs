@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::samples::{Labelled, Samples};
+use super::samples::Labelled;
 use super::trainee::on_cpu;
 use super::{History, TrainOptions};
 use crate::model::{Checkpoint, Model, write_safetensors};
@@ -46,19 +46,31 @@ pub(super) struct Sums {
 }
 
 /// What decides every number of a run, as a SHA-256: options, model, samples with their classes.
-pub(super) fn identity(options: &TrainOptions, model: &dyn Model, training: &[Labelled], samples: &Samples) -> String {
+pub(super) fn identity(
+    options: &TrainOptions,
+    model: &dyn Model,
+    (training, validation): (&[Labelled], &[Labelled]),
+) -> Result<String> {
     // What changes no number is left out.
     let options = TrainOptions { checkpoint_steps: None, feature_memory: 0, ..options.clone() };
+    let options = serde_json::to_string(&options);
+    let options = options.map_err(|error| Error::argument("train", "options that JSON can hold", error.to_string()))?;
+    let model = format!("{} {:?} {}", model.name(), model.classes(), model.input());
+    Ok(digest([options, model, manifest(training), manifest(validation)]))
+}
+
+/// A digest of samples and their classes, in order.
+pub(super) fn manifest(samples: &[Labelled]) -> String {
+    digest(samples.iter().map(|sample| format!("{} {} {}", sample.state, sample.id, sample.label)))
+}
+
+/// SHA-256 of texts, each with its length before it.
+fn digest(texts: impl IntoIterator<Item = String>) -> String {
     let mut hash = Sha256::new();
-    let mut add = |text: &str| {
+    for text in texts {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
-    };
-    add(&serde_json::to_string(&options).unwrap_or_default());
-    add(model.name());
-    add(&format!("{:?} {}", model.classes(), model.input()));
-    training.iter().for_each(|sample| add(&format!("{} {} {}", sample.state, sample.id, sample.label)));
-    samples.validation.iter().for_each(|(state, id)| add(&format!("{state} {id}")));
+    }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
