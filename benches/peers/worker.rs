@@ -173,7 +173,12 @@ impl Dataset for Prepared {
     type Sample = usize;
 
     fn preprocess(&self) -> HandlerResult<Vec<Subset>> {
-        Ok(vec![Subset::new(DataState::Training, 0..self.count as i64)])
+        let count = self.count as i64;
+        Ok(vec![
+            Subset::new(DataState::Training, 0..count),
+            // A binder has validation samples; these judge nothing.
+            Subset::new(DataState::Validation, count..count + 1),
+        ])
     }
 
     fn load(&self, id: &SampleId, _state: DataState) -> HandlerResult<usize> {
@@ -235,7 +240,7 @@ impl Training {
             feature_memory: 0,
             ..TrainOptions::default()
         };
-        let samples = Samples::of_subsets(&binder)?;
+        let samples = Samples { validation: Vec::new(), ..Samples::of_subsets(&binder)? };
         let trainee = Trainee::new(&weights, &Device::Cpu)?;
         Ok(Self { binder, weights, trainee, samples, options })
     }

@@ -9,6 +9,10 @@
 //! per-class recall beside it; ROC-AUC and PR-AUC judge the ranking without a threshold; log loss, Brier score and ECE
 //! judge whether the probabilities mean what they say.
 //!
+//! Two models on the same samples are held against each other by [`McNemar`] (decisions), [`PairedBootstrap`] (any
+//! [`Score`]) and [`DeLong`] (ROC-AUC), several such tests by [`Correction`]; [`compare`](crate::compare) does all of
+//! it for any number of models. [`Temperature`] calibrates probabilities after training.
+//!
 //! [`Predictions::merge`] gives coarser views of the same run, for example normal against any pneumonia.
 //!
 //! Everything here is deterministic: equal inputs and seeds give equal bits for any number of threads.
@@ -29,16 +33,34 @@
 
 mod bootstrap;
 mod confusion;
+mod delong;
+mod mcnemar;
 mod merge;
+mod paired;
+mod paired_bootstrap;
 mod predictions;
 mod probabilistic;
 mod ranking;
 mod report;
+mod resampled;
+mod score;
 mod scores;
+mod several;
 mod table;
+mod tails;
+mod temperature;
 
 pub use bootstrap::{Bootstrap, Estimate};
 pub use confusion::ConfusionMatrix;
+pub use delong::{DeLong, RocAuc};
+pub use mcnemar::{ChiSquared, McNemar};
+pub use paired_bootstrap::PairedBootstrap;
 pub use predictions::Predictions;
 pub(crate) use predictions::arg_max;
 pub use report::{ClassReport, ClassificationReport};
+pub(crate) use resampled::Resampled;
+pub use score::Score;
+pub use several::{Correction, benjamini_hochberg, holm};
+pub(crate) use table::aligned;
+pub(crate) use tails::{chi_squared_tail, normal_tail};
+pub use temperature::Temperature;

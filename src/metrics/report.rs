@@ -1,7 +1,7 @@
 use serde::Serialize;
 
-use super::scores::{Scorer, Scores};
-use super::{Bootstrap, ConfusionMatrix, Estimate, Predictions};
+use super::scores::Scores;
+use super::{Bootstrap, ConfusionMatrix, Estimate, Predictions, Resampled, Score};
 use crate::Result;
 
 /// All metrics of a run, each with its interval.
@@ -76,30 +76,29 @@ impl ClassificationReport {
     /// # Errors
     /// [`Error::Argument`](crate::Error::Argument) if the bootstrap's level is not inside (0, 1).
     pub fn new(predictions: &Predictions, bootstrap: &Bootstrap) -> Result<Self> {
-        bootstrap.check()?;
-        let n = predictions.y_true().len();
-        let scorer = Scorer::new(predictions);
-        let point = scorer.score(&vec![1; n]);
-        let resampled = bootstrap.resample(n, |counts| scorer.score(counts));
-        let estimate =
-            |pick: &dyn Fn(&Scores) -> Option<f64>| bootstrap.estimate(pick(&point), resampled.iter().filter_map(pick));
+        Ok(Self::of(&Resampled::new(predictions, bootstrap)?, predictions))
+    }
+
+    /// The report of predictions that are scored already.
+    pub(crate) fn of(scored: &Resampled, predictions: &Predictions) -> Self {
+        let estimate = |score: Score| scored.estimate(&|scores| score.pick(scores));
         let confusion_matrix = predictions.confusion_matrix();
-        Ok(Self {
-            n,
-            bootstrap: *bootstrap,
-            accuracy: estimate(&|scores| Some(scores.accuracy)),
-            balanced_accuracy: estimate(&|scores| Some(scores.balanced_accuracy)),
-            macro_f1: estimate(&|scores| Some(scores.macro_f1)),
-            mcc: estimate(&|scores| Some(scores.mcc)),
-            cohen_kappa: estimate(&|scores| scores.cohen_kappa),
-            macro_roc_auc: estimate(&|scores| scores.macro_roc_auc),
-            macro_pr_auc: estimate(&|scores| scores.macro_pr_auc),
-            log_loss: estimate(&|scores| Some(scores.log_loss)),
-            brier: estimate(&|scores| Some(scores.brier)),
-            ece: estimate(&|scores| Some(scores.ece)),
-            classes: class_reports(&confusion_matrix, estimate),
+        Self {
+            n: predictions.y_true().len(),
+            bootstrap: *scored.bootstrap(),
+            accuracy: estimate(Score::Accuracy),
+            balanced_accuracy: estimate(Score::BalancedAccuracy),
+            macro_f1: estimate(Score::MacroF1),
+            mcc: estimate(Score::Mcc),
+            cohen_kappa: estimate(Score::CohenKappa),
+            macro_roc_auc: estimate(Score::MacroRocAuc),
+            macro_pr_auc: estimate(Score::MacroPrAuc),
+            log_loss: estimate(Score::LogLoss),
+            brier: estimate(Score::Brier),
+            ece: estimate(Score::Ece),
+            classes: class_reports(&confusion_matrix, |pick| scored.estimate(pick)),
             confusion_matrix,
-        })
+        }
     }
 }
 

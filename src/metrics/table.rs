@@ -1,7 +1,6 @@
 use std::fmt;
 
-use super::probabilistic::ECE_BINS;
-use super::{ClassReport, ClassificationReport, ConfusionMatrix, Estimate};
+use super::{ClassReport, ClassificationReport, ConfusionMatrix, Estimate, Score};
 
 impl fmt::Display for Estimate {
     /// `0.849 [0.820, 0.877]`, without brackets if there is no interval, `-` if undefined.
@@ -39,20 +38,7 @@ impl fmt::Display for ClassificationReport {
 }
 
 fn overall_rows(report: &ClassificationReport) -> Vec<Vec<String>> {
-    let ece = format!("ECE ({ECE_BINS} bins)");
-    let rows = [
-        ("accuracy", report.accuracy),
-        ("balanced accuracy", report.balanced_accuracy),
-        ("macro F1", report.macro_f1),
-        ("MCC", report.mcc),
-        ("Cohen's kappa", report.cohen_kappa),
-        ("macro ROC-AUC", report.macro_roc_auc),
-        ("macro PR-AUC", report.macro_pr_auc),
-        ("log loss", report.log_loss),
-        ("Brier score", report.brier),
-        (&ece, report.ece),
-    ];
-    rows.iter().map(|(name, estimate)| vec![(*name).to_owned(), estimate.to_string()]).collect()
+    Score::ALL.iter().map(|score| vec![score.to_string(), score.of(report).to_string()]).collect()
 }
 
 fn class_row(class: &ClassReport) -> Vec<String> {
@@ -62,7 +48,7 @@ fn class_row(class: &ClassReport) -> Vec<String> {
 }
 
 /// Rows of equally many cells as lines: the first column to the left, the others to the right, two blanks between.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
         widths.resize(widths.len().max(row.len()), 0);

@@ -1,6 +1,7 @@
 //! Mean and variance of a batch, and the normalisation by them with its gradient.
 
 use candle_core::{CpuStorage, CustomOp3, DType, Layout, Result, Shape, Storage, Tensor};
+use rayon::prelude::*;
 
 use super::values;
 
@@ -66,14 +67,14 @@ fn sum(values: impl ExactSizeIterator<Item = f32> + Clone) -> f64 {
 /// Mean and biased variance of each channel, in two passes.
 fn moments(xs: &[f32], channels: usize, plane: usize) -> (Vec<f32>, Vec<f32>) {
     let count = (xs.len() / channels) as f64;
+    // Channels side by side, the images of each in order.
     let over_planes = |centre: &[f32], f: fn(f32, f32) -> f32| {
-        let mut sums = vec![0f64; channels];
-        for (index, plane) in xs.chunks_exact(plane).enumerate() {
-            let channel = index % channels;
-            let centre = centre[channel];
-            sums[channel] += sum(plane.iter().map(|&x| f(x, centre)));
-        }
-        sums.into_iter().map(|sum| (sum / count) as f32).collect::<Vec<_>>()
+        let of = |(channel, &centre): (usize, &f32)| {
+            let planes = xs.chunks_exact(plane).skip(channel).step_by(channels);
+            let total: f64 = planes.map(|plane| sum(plane.iter().map(|&x| f(x, centre)))).sum();
+            (total / count) as f32
+        };
+        centre.par_iter().enumerate().map(of).collect::<Vec<_>>()
     };
     let mean = over_planes(&vec![0.0; channels], |x, _| x);
     let variance = over_planes(&mean, |x, mean| (x - mean) * (x - mean));
@@ -99,28 +100,32 @@ impl Normalise {
         let count = (xs.len() / channels) as f64;
         // What ReLU stopped has no gradient.
         let passed = |y: f32, g: f32| if self.relu && y <= 0.0 { 0.0 } else { g };
-        let (mut sums, mut products) = (vec![0f64; channels], vec![0f64; channels]);
-        let planes = || xs.chunks_exact(plane).zip(ys.chunks_exact(plane)).zip(grad.chunks_exact(plane)).enumerate();
-        for (index, ((xs, ys), grad)) in planes() {
-            let channel = index % channels;
+        let planes = |channel: usize| {
+            let of = move |values: &'_ [f32]| channel * plane..values.len();
+            let [xs, ys, grad] = [xs, ys, grad].map(|values| values[of(values)].chunks_exact(plane).step_by(channels));
+            xs.zip(ys).zip(grad)
+        };
+        let channel_sums = |channel: usize| {
             let (mean, inv_std) = (self.mean[channel], self.inv_std[channel]);
-            sums[channel] += sum(ys.iter().zip(grad).map(|(&y, &g)| passed(y, g)));
-            products[channel] +=
-                sum(xs.iter().zip(ys).zip(grad).map(|((&x, &y), &g)| passed(y, g) * (x - mean) * inv_std));
-        }
-        let mut for_xs = Vec::with_capacity(xs.len());
-        for (index, ((xs, ys), grad)) in planes() {
+            planes(channel).fold((0f64, 0f64), |(sums, products), ((xs, ys), grad)| {
+                let product = |((&x, &y), &g): ((&f32, &f32), &f32)| passed(y, g) * (x - mean) * inv_std;
+                let own = sum(ys.iter().zip(grad).map(|(&y, &g)| passed(y, g)));
+                (sums + own, products + sum(xs.iter().zip(ys).zip(grad).map(product)))
+            })
+        };
+        let (sums, products): (Vec<f64>, Vec<f64>) = (0..channels).into_par_iter().map(channel_sums).unzip();
+        let mut for_xs = vec![0f32; xs.len()];
+        for_xs.par_chunks_exact_mut(plane).enumerate().for_each(|(index, target)| {
             let channel = index % channels;
             let (mean, inv_std) = (self.mean[channel], self.inv_std[channel]);
             let scale = weight[channel] * inv_std;
             let (sum, product) = ((sums[channel] / count) as f32, (products[channel] / count) as f32);
-            for_xs.extend(
-                xs.iter()
-                    .zip(ys)
-                    .zip(grad)
-                    .map(|((&x, &y), &g)| scale * (passed(y, g) - sum - (x - mean) * inv_std * product)),
-            );
-        }
+            let range = index * plane..(index + 1) * plane;
+            let values = xs[range.clone()].iter().zip(&ys[range.clone()]).zip(&grad[range]);
+            for (target, ((&x, &y), &g)) in target.iter_mut().zip(values) {
+                *target = scale * (passed(y, g) - sum - (x - mean) * inv_std * product);
+            }
+        });
         let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
         [for_xs, narrow(products), narrow(sums)]
     }
@@ -144,17 +149,17 @@ impl CustomOp3 for Normalise {
         let source = values(xs, xs_layout, self.name())?;
         let weight = values(weight, weight_layout, self.name())?;
         let bias = values(bias, bias_layout, self.name())?;
-        let mut result = Vec::with_capacity(source.len());
-        for (index, plane) in source.chunks_exact(h * w).enumerate() {
+        let mut result = vec![0f32; source.len()];
+        let planes = result.par_chunks_exact_mut(h * w).zip(source.par_chunks_exact(h * w)).enumerate();
+        planes.for_each(|(index, (result, plane))| {
             let channel = index % channels;
             let (mean, scale, bias) = (self.mean[channel], self.inv_std[channel] * weight[channel], bias[channel]);
-            let normal = plane.iter().map(|x| (x - mean) * scale + bias);
-            if self.relu {
-                result.extend(normal.map(|y| if y < 0.0 { 0.0 } else { y }));
-            } else {
-                result.extend(normal);
+            for (y, x) in result.iter_mut().zip(plane) {
+                let normal = (x - mean) * scale + bias;
+                // Written so that NaN stays NaN.
+                *y = if self.relu && normal < 0.0 { 0.0 } else { normal };
             }
-        }
+        });
         Ok((CpuStorage::F32(result), xs_layout.shape().clone()))
     }
 

@@ -1,6 +1,8 @@
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Storage, Tensor};
+use rayon::prelude::*;
 
 use super::batch_stats::is_plain;
+use super::conv::pointwise;
 use super::values;
 
 /// Taps of the kernel.
@@ -15,12 +17,11 @@ pub(crate) fn conv3x3(weight: &Tensor, xs: &Tensor) -> Result<Tensor> {
     if !is_plain(xs) {
         return xs.conv2d(weight, 1, 1, 1, 1);
     }
-    let (n, in_channels, height, width) = xs.dims4()?;
+    let (_, in_channels, height, width) = xs.dims4()?;
     let rows = TAPS * weight.dim(0)?;
     let taps = weight.permute((2, 3, 0, 1))?.reshape((rows, in_channels))?;
     let padded = xs.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.flatten_from(2)?;
-    let shares = taps.broadcast_as((n, rows, in_channels))?.matmul(&padded)?;
-    shares.apply_op1(SumOfTaps { height, width })
+    pointwise(&taps, &padded)?.apply_op1(SumOfTaps { height, width })
 }
 
 /// From each tap's share `(n, 9 * out, (h + 2) * (w + 2))` to their sum `(n, out, h, w)`.
@@ -51,7 +52,7 @@ impl CustomOp1 for SumOfTaps {
         let out_channels = rows / TAPS;
         let shares = values(shares, layout, self.name())?;
         let mut sums = vec![0f32; n * out_channels * self.height * self.width];
-        for (plane, sums) in sums.chunks_exact_mut(self.height * self.width).enumerate() {
+        let sum = |(plane, sums): (usize, &mut [f32])| {
             let (image, channel) = (plane / out_channels, plane % out_channels);
             for tap in 0..TAPS {
                 let share = &shares[(image * rows + tap * out_channels + channel) * places..][self.shift(tap)..];
@@ -61,18 +62,35 @@ impl CustomOp1 for SumOfTaps {
                     }
                 }
             }
+        };
+        let plane = self.height * self.width;
+        if n == 1 {
+            // It may be one of several that are scored side by side.
+            sums.chunks_exact_mut(plane).enumerate().for_each(sum);
+        } else {
+            sums.par_chunks_exact_mut(plane).enumerate().for_each(sum);
         }
         Ok((CpuStorage::F32(sums), (n, out_channels, self.height, self.width).into()))
     }
 
     /// Each share's gradient is that of the sum, at its tap's distance.
     fn bwd(&self, shares: &Tensor, _sum: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let places = shares.dim(2)?;
-        let length = self.height * self.row() - 2;
-        let rows = grad.pad_with_zeros(3, 0, 2)?.flatten_from(2)?.narrow(2, 0, length)?;
-        let of_tap = |tap| rows.pad_with_zeros(2, self.shift(tap), places - length - self.shift(tap));
-        let parts = (0..TAPS).map(of_tap).collect::<Result<Vec<_>>>()?;
-        Ok(Some(Tensor::cat(&parts, 1)?))
+        let (n, rows, places) = shares.dims3()?;
+        let (out_channels, plane) = (rows / TAPS, self.height * self.width);
+        let mut gradients = vec![0f32; n * rows * places];
+        let grad = grad.contiguous()?;
+        let (storage, layout) = grad.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else { candle_core::bail!("sum-of-taps: expected a tensor on the CPU") };
+        let source = values(storage, layout, self.name())?;
+        gradients.par_chunks_exact_mut(places).enumerate().for_each(|(row, gradients)| {
+            let (image, tap, channel) = (row / rows, row % rows / out_channels, row % out_channels);
+            let source = &source[(image * out_channels + channel) * plane..][..plane];
+            let targets = gradients[self.shift(tap)..].chunks_mut(self.row());
+            for (target, source) in targets.zip(source.chunks_exact(self.width)) {
+                target[..self.width].copy_from_slice(source);
+            }
+        });
+        Ok(Some(Tensor::from_vec(gradients, (n, rows, places), shares.device())?))
     }
 }
 

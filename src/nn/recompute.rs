@@ -33,21 +33,79 @@ where
         [] => Tensor::zeros(1, xs.dtype(), xs.device())?,
         some => Tensor::cat(&some.iter().map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?, 0)?,
     };
-    xs.apply_op2(&packed, Recomputed { result: Mutex::new(Some(result)), parameters, run })
+    xs.apply_op2(&packed, Recomputed { result: Ready::new(result), parameters, run })
+}
+
+/// `result`, which was computed of `a` and `b` by no matter what, with the gradients that `gradients` gives for `a`, `b` and the
+/// gradient of the result.
+pub(super) fn with_gradient<G>(a: &Tensor, b: &Tensor, result: Tensor, gradients: G) -> Result<Tensor>
+where
+    G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)> + Send + Sync + 'static,
+{
+    let result = Ready::new(result.detach().contiguous()?);
+    a.apply_op2(b, WithGradient { result, gradients })
+}
+
+/// A result that an operation hands out when it is asked to compute it.
+struct Ready(Mutex<Option<Tensor>>);
+
+impl Ready {
+    fn new(result: Tensor) -> Self {
+        Self(Mutex::new(Some(result)))
+    }
+
+    fn take(&self) -> Result<Tensor> {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or_else(|| candle_core::Error::Msg("the result was taken before".to_owned()))
+    }
+
+    fn on_cpu(&self) -> Result<(CpuStorage, Shape)> {
+        let result = self.take()?;
+        let (storage, layout) = result.storage_and_layout();
+        match &*storage {
+            Storage::Cpu(storage) => Ok((storage.try_clone(layout)?, layout.shape().clone())),
+            _ => candle_core::bail!("the result left the CPU"),
+        }
+    }
+
+    fn on_cuda(&self) -> Result<(CudaStorage, Shape)> {
+        let result = self.take()?;
+        let (storage, layout) = result.storage_and_layout();
+        match &*storage {
+            Storage::Cuda(storage) => Ok((storage.try_clone(layout)?, layout.shape().clone())),
+            _ => candle_core::bail!("the result left the GPU"),
+        }
+    }
+}
+
+struct WithGradient<G> {
+    result: Ready,
+    gradients: G,
+}
+
+impl<G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)>> CustomOp2 for WithGradient<G> {
+    fn name(&self) -> &'static str {
+        "with-gradient"
+    }
+
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.result.on_cpu()
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.result.on_cuda()
+    }
+
+    fn bwd(&self, a: &Tensor, b: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (for_a, for_b) = (self.gradients)(&a.detach(), &b.detach(), &grad.contiguous()?)?;
+        Ok((Some(for_a), Some(for_b)))
+    }
 }
 
 struct Recomputed<F> {
-    /// Until the forward pass takes it.
-    result: Mutex<Option<Tensor>>,
+    result: Ready,
     parameters: Vec<Tensor>,
     run: F,
-}
-
-impl<F> Recomputed<F> {
-    fn take(&self) -> Result<Tensor> {
-        let taken = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        taken.ok_or_else(|| candle_core::Error::Msg("recompute: the result was taken before".to_owned()))
-    }
 }
 
 impl<F: Fn(&Tensor, Run) -> Result<Tensor>> CustomOp2 for Recomputed<F> {
@@ -56,21 +114,11 @@ impl<F: Fn(&Tensor, Run) -> Result<Tensor>> CustomOp2 for Recomputed<F> {
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        let result = self.take()?;
-        let (storage, layout) = result.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(storage) => Ok((storage.try_clone(layout)?, layout.shape().clone())),
-            _ => candle_core::bail!("recompute: the result left the CPU"),
-        }
+        self.result.on_cpu()
     }
 
     fn cuda_fwd(&self, _: &CudaStorage, _: &Layout, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        let result = self.take()?;
-        let (storage, layout) = result.storage_and_layout();
-        match &*storage {
-            Storage::Cuda(storage) => Ok((storage.try_clone(layout)?, layout.shape().clone())),
-            _ => candle_core::bail!("recompute: the result left the GPU"),
-        }
+        self.result.on_cuda()
     }
 
     fn bwd(

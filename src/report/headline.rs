@@ -158,7 +158,7 @@ impl SubsetHead {
 }
 
 impl Cell {
-    fn new(estimate: &Estimate, scale: Scale) -> Self {
+    pub(super) fn new(estimate: &Estimate, scale: Scale) -> Self {
         let at = |value: f64| place(if scale == Scale::Signed { (1.0 + value) / 2.0 } else { value });
         let end = |end: Option<f64>, value: f64| end.map_or(value, at);
         let value = estimate.value.filter(|_| scale != Scale::Open).map(at);

@@ -171,7 +171,7 @@ fn cluster_method(method: &ClusterMethod) -> String {
     }
 }
 
-fn note(name: &str, text: &str, parameters: Vec<(&str, String)>, source: &str) -> MethodNote {
+pub(super) fn note(name: &str, text: &str, parameters: Vec<(&str, String)>, source: &str) -> MethodNote {
     MethodNote {
         name: name.to_owned(),
         text: text.to_owned(),

@@ -31,6 +31,7 @@ mod calibration;
 mod check;
 mod cluster;
 mod columns;
+mod comparison;
 mod curves;
 mod data;
 mod explained;
@@ -59,6 +60,7 @@ use std::path::{Path, PathBuf};
 pub use parts::{CheckRow, CheckSummary, ClusterFacts, MethodNote, Picture, Shortcut};
 pub use study::{Study, StudyOptions};
 
+use crate::compare::Comparison;
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
 use crate::explore::{Insight, Neighbours};
@@ -80,6 +82,7 @@ pub struct Report<'a> {
     neighbours: Option<&'a Neighbours>,
     insights: &'a [Insight],
     metrics: Vec<(DataState, &'a ClassificationReport)>,
+    comparison: Option<&'a Comparison>,
     facts: Vec<(String, String)>,
     check: Option<CheckSummary>,
     shortcuts: Vec<Shortcut>,
@@ -118,6 +121,7 @@ impl<'a> Report<'a> {
             neighbours: None,
             insights: &[],
             metrics: Vec::new(),
+            comparison: None,
             facts: Vec::new(),
             check: None,
             shortcuts: Vec::new(),
@@ -156,6 +160,12 @@ impl<'a> Report<'a> {
     /// Adds the metrics of one subset; they are shown in the order in which they are added.
     pub fn metrics(mut self, state: DataState, report: &'a ClassificationReport) -> Self {
         self.metrics.push((state, report));
+        self
+    }
+
+    /// Several models on the same samples, of which the table's may be one.
+    pub fn comparison(mut self, comparison: &'a Comparison) -> Self {
+        self.comparison = Some(comparison);
         self
     }
 
@@ -239,7 +249,8 @@ impl<'a> Report<'a> {
     /// Writes the tables behind the page into a folder, which is made if need be, and gives their paths.
     ///
     /// `samples`, `map`, `insights`, `differences` (one line for each column of each insight), `clusters`, `shortcuts`,
-    /// `metrics` (those of a subset have no class), `confusion` and `check`, each as `.csv` and `.json`, and as `.parquet` with
+    /// `metrics` (those of a subset have no class), `confusion`, `check`, `comparison` (one line for each number of each
+    /// contender) and `comparison_tests`, each as `.csv` and `.json`, and as `.parquet` with
     /// the feature of that name; tables of parts that were not given are left out. In JSON the differences are inside the
     /// insights; elsewhere the samples of an insight are joined by semicolons.
     ///

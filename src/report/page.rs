@@ -8,6 +8,7 @@ use super::budget::{Budget, by_importance};
 use super::calibration::Reliability;
 use super::check::{CheckTable, ShortcutLine};
 use super::cluster::ClusterTable;
+use super::comparison::{self, ComparisonSection};
 use super::curves::Curves;
 use super::data::Data;
 use super::family::Family;
@@ -41,6 +42,7 @@ struct Page<'a> {
     title_cut: String,
     facts: &'a [(String, String)],
     headline: &'a Headline,
+    comparison: Option<&'a ComparisonSection>,
     reliability: &'a [Reliability],
     has_map: bool,
     map_note: String,
@@ -71,6 +73,7 @@ struct Fixed<'a> {
     report: &'a Prepared<'a>,
     policy: String,
     headline: Headline,
+    comparison: Option<ComparisonSection>,
     reliability: Vec<Reliability>,
     clusters: ClusterTable,
     cards: Vec<Card>,
@@ -182,7 +185,8 @@ impl<'a> Fixed<'a> {
         let long = |text: &str| cut(text, 4 * LONGEST_TEXT);
         let pair = |(name, value): &(String, String)| (cut(name, LONGEST_TEXT), long(value));
         let cards = report.insights.iter().enumerate();
-        let methods = report.methods.iter().map(|method| MethodNote {
+        let compared = report.comparison.as_deref().map(comparison::method);
+        let methods = report.methods.iter().chain(&compared).map(|method| MethodNote {
             name: cut(&method.name, LONGEST_TEXT),
             text: long(&method.text),
             parameters: method.parameters.iter().map(pair).collect(),
@@ -192,6 +196,7 @@ impl<'a> Fixed<'a> {
             report,
             policy: assets::policy(),
             headline: Headline::of(report),
+            comparison: ComparisonSection::of(report),
             reliability: Reliability::of(&report.table),
             clusters: ClusterTable::of(report),
             cards: cards.map(|(place, insight)| Card::new(place, insight, report)).collect(),
@@ -237,6 +242,7 @@ impl<'a> Fixed<'a> {
             title_cut: cut(&self.report.title, LONGEST_TEXT),
             facts: &self.facts,
             headline: &self.headline,
+            comparison: self.comparison.as_ref(),
             reliability: &self.reliability,
             has_map: self.has_map(),
             map_note: self.report.points.as_ref().map_or_else(String::new, |(_, note)| cut(note, 4 * LONGEST_TEXT)),

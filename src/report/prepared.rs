@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use super::insight::words;
 use super::private::Redactor;
 use super::{CheckSummary, ClusterFacts, MethodNote, Picture, Report, Shortcut};
+use crate::compare::Comparison;
 use crate::contract::DataState;
 use crate::evaluate::SampleTable;
 use crate::explore::{Difference, Evidence, Insight, Neighbours};
@@ -24,6 +25,7 @@ pub(super) struct Prepared<'a> {
     pub(super) neighbours: Option<&'a Neighbours>,
     pub(super) insights: Cow<'a, [Insight]>,
     pub(super) metrics: &'a [(DataState, &'a ClassificationReport)],
+    pub(super) comparison: Option<Cow<'a, Comparison>>,
     pub(super) facts: Cow<'a, [(String, String)]>,
     pub(super) check: Option<Cow<'a, CheckSummary>>,
     pub(super) shortcuts: Cow<'a, [Shortcut]>,
@@ -44,6 +46,7 @@ impl<'a> Prepared<'a> {
             neighbours: report.neighbours,
             insights: Cow::Borrowed(report.insights),
             metrics: &report.metrics,
+            comparison: report.comparison.map(Cow::Borrowed),
             facts: Cow::Borrowed(&report.facts),
             check: report.check.as_ref().map(Cow::Borrowed),
             shortcuts: Cow::Borrowed(&report.shortcuts),
@@ -69,6 +72,10 @@ impl<'a> Prepared<'a> {
         if let Some(check) = &mut check {
             redact_check(check.to_mut(), text);
         }
+        let mut comparison = self.comparison;
+        if let Some(comparison) = &mut comparison {
+            redact_comparison(comparison.to_mut(), text);
+        }
         let mut methods = self.methods;
         for method in methods.to_mut() {
             method.text = text(&method.text);
@@ -81,6 +88,7 @@ impl<'a> Prepared<'a> {
             clusters,
             insights: self.insights.iter().map(|insight| redacted(insight, &redactor)).collect(),
             facts: self.facts.iter().map(pair).collect(),
+            comparison,
             check,
             shortcuts,
             methods,
@@ -118,6 +126,15 @@ fn redact_check(check: &mut CheckSummary, text: impl Fn(&str) -> String) {
             _ => LEFT_OUT.to_owned(),
         };
     }
+}
+
+/// Takes ids out of the contenders' names, which may be those of files.
+fn redact_comparison(comparison: &mut Comparison, text: impl Fn(&str) -> String) {
+    let names = comparison.contenders.iter_mut().map(|one| &mut one.name);
+    let of_pairs = comparison.pairs.iter_mut().flat_map(|pair| [&mut pair.first, &mut pair.second]);
+    let groups = comparison.ranking.groups.iter_mut().flatten();
+    let sentence = std::iter::once(&mut comparison.ranking.sentence);
+    names.chain(of_pairs).chain(groups).chain(sentence).for_each(|name| *name = text(name));
 }
 
 fn redacted(insight: &Insight, redactor: &Redactor) -> Insight {

@@ -3,6 +3,7 @@ use super::{CheckSummary, ClusterFacts, Picture, Report, methods};
 use crate::Result;
 use crate::binder::Registry;
 use crate::check::CheckReport;
+use crate::compare::Comparison;
 use crate::contract::DataState;
 use crate::evaluate::{Evaluation, SampleTable};
 use crate::explain::{FaithfulnessOptions, Method};
@@ -67,6 +68,7 @@ pub struct Study<'a> {
     clusters: Vec<ClusterFacts>,
     options: StudyOptions<'a>,
     check: Option<CheckSummary>,
+    comparison: Option<Comparison>,
 }
 
 impl<'a> Study<'a> {
@@ -99,13 +101,20 @@ impl<'a> Study<'a> {
             None => Vec::new(),
         };
         let facts = facts(model, evaluation);
-        Ok(Self { table, exploration, metrics, pictures, facts, clusters, options, check: None })
+        Ok(Self { table, exploration, metrics, pictures, facts, clusters, options, check: None, comparison: None })
     }
 
     /// Adds the outcome of the binder test.
     #[must_use]
     pub fn check(mut self, check: &CheckReport) -> Self {
         self.check = Some(check.into());
+        self
+    }
+
+    /// Adds how the model stands beside others.
+    #[must_use]
+    pub fn comparison(mut self, comparison: Comparison) -> Self {
+        self.comparison = Some(comparison);
         self
     }
 
@@ -127,6 +136,9 @@ impl<'a> Study<'a> {
         }
         if let Some(check) = &self.check {
             report = report.check(check.clone());
+        }
+        if let Some(comparison) = &self.comparison {
+            report = report.comparison(comparison);
         }
         self.metrics.iter().fold(report, |report, (state, metrics)| report.metrics(*state, metrics))
     }

@@ -9,14 +9,13 @@ mod information;
 mod kolmogorov;
 mod means;
 mod ranks;
-mod several;
 mod special;
 
+pub use crate::metrics::{benjamini_hochberg, holm};
 pub use contingency::{Association, Crosstab, fisher_exact};
 pub use information::{label_entropy, mutual_information, mutual_information_numeric};
 pub use kolmogorov::{KolmogorovSmirnov, kolmogorov_smirnov};
 pub use means::difference_of_means;
 pub use ranks::{Alternative, RankSum, kruskal_wallis, mann_whitney};
-pub use several::benjamini_hochberg;
 
 pub(crate) use information::sorted_information;

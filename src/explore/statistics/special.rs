@@ -1,20 +1,6 @@
 use std::f64::consts::PI;
 
-use statrs::function::gamma::checked_gamma_ur;
-
-/// The chance that a standard normal number exceeds `z`. Through chi-squared, since statrs's `erfc` is good to ten digits only.
-pub(super) fn normal_tail(z: f64) -> f64 {
-    let half = chi_squared_tail(z * z, 1) / 2.0;
-    if z < 0.0 { 1.0 - half } else { half }
-}
-
-/// The chance that a chi-squared number with `freedom` degrees of freedom exceeds `x`; 1 where there is no freedom.
-pub(super) fn chi_squared_tail(x: f64, freedom: usize) -> f64 {
-    if freedom == 0 || x <= 0.0 {
-        return 1.0;
-    }
-    checked_gamma_ur(freedom as f64 / 2.0, x / 2.0).unwrap_or(0.0)
-}
+pub(super) use crate::metrics::{chi_squared_tail, normal_tail};
 
 /// The chance that the supremum of a Brownian bridge exceeds `x` (Kolmogorov, 1933), by whichever of its two series
 /// converges fast.

@@ -1,5 +1,6 @@
 //! The tables beside the page: one description of each, three formats.
 
+mod contest;
 mod scores;
 mod sheet;
 mod sheets;

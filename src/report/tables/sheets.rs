@@ -2,8 +2,8 @@
 
 use super::super::cluster::ClusterLine;
 use super::super::prepared::Prepared;
-use super::scores;
 use super::sheet::{Cells, Sheet};
+use super::{contest, scores};
 use crate::explore::{Difference, Insight};
 
 /// The tables of the parts that were given, without the samples'.
@@ -25,6 +25,10 @@ pub(super) fn all(report: &Prepared) -> Vec<Sheet> {
         sheets.push(scores::confusion(report));
     }
     sheets.extend(scores::check(report));
+    if let Some(comparison) = report.comparison.as_deref() {
+        sheets.push(contest::scores(comparison));
+        sheets.push(contest::tests(comparison));
+    }
     sheets
 }
 

@@ -146,12 +146,12 @@ impl Default for Augmentation {
     }
 }
 
-/// The mean of each channel of values with the channel last, summed in order.
+/// The mean of each channel of values with the channel last. Eight pixels are summed side by side, always in one order.
 fn means(values: &[f32], channels: usize) -> Vec<f64> {
-    let mut sums = vec![0f64; channels];
-    for pixel in values.chunks_exact(channels) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += f64::from(value));
+    let mut lanes = vec![0f64; 8 * channels];
+    for block in values.chunks(lanes.len()) {
+        lanes.iter_mut().zip(block).for_each(|(lane, &value)| *lane += f64::from(value));
     }
     let pixels = (values.len() / channels) as f64;
-    sums.into_iter().map(|sum| sum / pixels).collect()
+    (0..channels).map(|channel| lanes.iter().skip(channel).step_by(channels).sum::<f64>() / pixels).collect()
 }

@@ -44,37 +44,46 @@ impl Warp {
         if self.is_identity() {
             return;
         }
-        let source = values.to_vec();
-        // The number of channels is written out for the usual ones: the inner loop then has no loop.
+        let sides = [height, width];
         match channels {
-            1 => self.sample(&source, values, [height, width], 1),
-            3 => self.sample(&source, values, [height, width], 3),
-            _ => self.sample(&source, values, [height, width], channels),
+            1 => self.sample::<1>(values, sides),
+            3 => self.sample::<3>(values, sides),
+            _ => {
+                for channel in 0..channels {
+                    let mut plane: Vec<f32> = values.iter().skip(channel).step_by(channels).copied().collect();
+                    self.sample::<1>(&mut plane, sides);
+                    values.iter_mut().skip(channel).step_by(channels).zip(plane).for_each(|(to, from)| *to = from);
+                }
+            }
         }
+        // A mean of values may be rounded to above the largest of them.
+        values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
     }
 
-    #[inline(always)]
-    fn sample(&self, source: &[f32], target: &mut [f32], [height, width]: [usize; 2], channels: usize) {
-        let middle = [width, height].map(|side| (side - 1) as f64 / 2.0);
+    /// The same with the number of channels known to the compiler, but for the range.
+    fn sample<const CHANNELS: usize>(&self, values: &mut [f32], [height, width]: [usize; 2]) {
+        let source = values.to_vec();
+        let (source, _) = source.as_chunks::<CHANNELS>();
+        let (target, _) = values.as_chunks_mut::<CHANNELS>();
         let last = [width, height].map(|side| (side - 1) as f64);
+        let middle = last.map(|last| last / 2.0);
         let [[xx, xy], [yx, yy]] = self.matrix;
-        for (row, target) in target.chunks_exact_mut(width * channels).enumerate() {
+        for (row, target) in target.chunks_exact_mut(width).enumerate() {
             let y = row as f64 - middle[1] - self.shift[1];
-            for (column, target) in target.chunks_exact_mut(channels).enumerate() {
+            for (column, target) in target.iter_mut().enumerate() {
                 let x = column as f64 - middle[0] - self.shift[0];
                 let from_x = (xx * x + xy * y + middle[0]).clamp(0.0, last[0]);
                 let from_y = (yx * x + yy * y + middle[1]).clamp(0.0, last[1]);
                 let (left, top) = (from_x as u32 as usize, from_y as u32 as usize);
                 let (right, below) = ((left + 1).min(width - 1), (top + 1).min(height - 1));
                 let (across, down) = ((from_x - left as f64) as f32, (from_y - top as f64) as f32);
-                let pixel = |row: usize, column: usize| &source[(row * width + column) * channels..][..channels];
-                let (a, b) = (pixel(top, left), pixel(top, right));
-                let (c, d) = (pixel(below, left), pixel(below, right));
-                for (channel, target) in target.iter_mut().enumerate() {
+                let (a, b) = (&source[top * width + left], &source[top * width + right]);
+                let (c, d) = (&source[below * width + left], &source[below * width + right]);
+                *target = std::array::from_fn(|channel| {
                     let above = a[channel] + across * (b[channel] - a[channel]);
                     let under = c[channel] + across * (d[channel] - c[channel]);
-                    *target = (above + down * (under - above)).clamp(0.0, 1.0);
-                }
+                    above + down * (under - above)
+                });
             }
         }
     }

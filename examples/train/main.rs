@@ -1,0 +1,125 @@
+//! Transfer learning on chest X-rays: a head on frozen latents, the end of a network, or a network from nothing.
+//!
+//! Validation is taken from the patients outside the test subset, so that none stands on both sides; the test subset is looked at
+//! once, at the end. Without arguments for data it works on the shipped sample, which is meant to show the way in minutes: for
+//! weights worth having give `--data` the whole set.
+
+mod args;
+mod head;
+mod network;
+#[path = "../pneumonia/progress.rs"]
+mod progress;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::ExitCode;
+
+use candle_core::DType;
+use clap::Parser;
+use leap_binder::binder::Binder;
+use leap_binder::contract::DataState;
+use leap_binder::evaluate::{Evaluation, evaluate};
+use leap_binder::metrics::{Bootstrap, Predictions, Temperature};
+use leap_binder::model::{Classifier, Weights, device};
+use leap_binder::pneumonia::{ChestXrays, Config, binder};
+use leap_binder::train::{Audit, Cohort, Samples, SplitOptions};
+use leap_binder::{Error, Result};
+
+use args::{Args, Way};
+use progress::Console;
+
+/// The attribute that tells patients.
+const PATIENT: &str = "patient";
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What every way of training is given.
+struct Job<'a> {
+    args: &'a Args,
+    binder: Binder<ChestXrays>,
+    samples: Samples,
+    progress: Console,
+}
+
+fn run(args: &Args) -> Result<()> {
+    std::fs::create_dir_all(&args.out).map_err(|source| Error::Io {
+        action: "create",
+        path: args.out.clone(),
+        source,
+    })?;
+    let binder = binder(ChestXrays::open(args.data(), Config::default())?)?;
+    let audit = Audit::of_binder(&binder, PATIENT, ChestXrays::PATIENT_RULE)?;
+    println!("The split as it was given\n{audit}\n");
+    let cohort = Cohort::of_binder(&binder, &[DataState::Training, DataState::Validation], Some(PATIENT))?;
+    let samples = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
+    println!("Split anew by patient: {} X-rays train, {} judge.\n", samples.training.len(), samples.validation.len());
+    let job = Job { args, binder, samples, progress: Console::default() };
+    match &args.way {
+        Way::Head { weights } => head::fit(&job, weights.as_deref()),
+        Way::Finetune { weights, frozen, run } => network::finetune(&job, weights.as_deref(), frozen, run),
+        Way::Scratch { network, run } => network::from_scratch(&job, *network, run),
+    }
+}
+
+impl Job<'_> {
+    /// Scores the X-rays of `states` with `weights`.
+    fn evaluate(&self, weights: &Weights, states: &[DataState]) -> Result<Evaluation> {
+        let model = Classifier::new(weights, &device(&self.args.device)?)?;
+        evaluate(&self.binder, &model, states, &Default::default(), &self.progress)
+    }
+
+    /// The type that weights files get.
+    fn save_as(&self) -> Result<DType> {
+        match self.args.save_as.as_str() {
+            "f32" => Ok(DType::F32),
+            "f16" => Ok(DType::F16),
+            other => Err(Error::Config {
+                option: "--save-as".to_owned(),
+                expected: "f32 or f16".to_owned(),
+                found: other.to_owned(),
+            }),
+        }
+    }
+
+    /// Those of an evaluation's rows that judge.
+    fn judged(&self, evaluation: &Evaluation) -> Result<Predictions> {
+        let judging: HashSet<_> = self.samples.validation.iter().map(|(state, id)| (*state, id)).collect();
+        let rows = evaluation.table.rows.iter().filter(|row| judging.contains(&(row.state, &row.id)));
+        let rows: Vec<_> = rows.filter_map(|row| Some((row.label?, row.probabilities.clone()))).collect();
+        let (truths, probabilities): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        Predictions::new(evaluation.table.classes.clone(), truths, probabilities.concat())
+    }
+
+    /// What the weights file at `path` says of the test subset, printed.
+    fn report(&self, path: &Path) -> Result<()> {
+        let evaluation = self.evaluate(&Weights::open(path)?, &[DataState::Test])?;
+        let predictions = evaluation.predictions(&[])?;
+        println!("Test subset\n{}", evaluation.report(&[], &Bootstrap::default())?);
+        let merged = predictions.merge(&[("NORMAL", &["NORMAL"]), ("pneumonia", &["bacteria", "virus"])])?;
+        let merged = leap_binder::metrics::ClassificationReport::new(&merged, &Bootstrap::default())?;
+        let counts = predictions.confusion_matrix().support();
+        let largest = counts.iter().max().copied().unwrap_or_default() as f64 / predictions.y_true().len() as f64;
+        println!(
+            "Normal against pneumonia: accuracy {:.4}, ROC-AUC {:.4}. Always naming the largest class: accuracy {largest:.4}, \
+             balanced accuracy {:.4}.\nwritten: {}",
+            merged.accuracy.value.unwrap_or(f64::NAN),
+            merged.macro_roc_auc.value.unwrap_or(f64::NAN),
+            1.0 / counts.len() as f64,
+            path.display()
+        );
+        Ok(())
+    }
+}
+
+/// The temperature that the judging samples ask for; 1 where they say nothing.
+fn temperature(validation: &Predictions) -> Temperature {
+    Temperature::fit(validation).unwrap_or_default()
+}

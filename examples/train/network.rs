@@ -1,0 +1,68 @@
+//! The loop over a network or its end.
+
+use std::path::Path;
+
+use leap_binder::contract::DataState;
+use leap_binder::model::{Architecture, Card, Weights, device, save};
+use leap_binder::pneumonia::{Config, shipped};
+use leap_binder::train::{Epoch, Frozen, TrainOptions, Trainee, train};
+use leap_binder::{Error, Result};
+
+use super::args::Run;
+use super::{Job, temperature};
+
+pub(crate) fn finetune(job: &Job<'_>, weights: Option<&Path>, frozen: &str, run: &Run) -> Result<()> {
+    let weights = Weights::open(weights.map_or_else(shipped::weights, Path::to_path_buf))?;
+    let frozen = match frozen {
+        "none" => Frozen::Nothing,
+        "all-but-head" => Frozen::AllButHead,
+        stage => Frozen::Through(stage.to_owned()),
+    };
+    learn(job, &weights, run.options(job.args, frozen, false))
+}
+
+pub(crate) fn from_scratch(job: &Job<'_>, network: Architecture, run: &Run) -> Result<()> {
+    let side = Config::default().side;
+    let input = network.input();
+    let input = leap_binder::imaging::ImageSpec {
+        width: side,
+        height: side,
+        colours: if input.channels() == 1 { input.colours } else { Config::default().image_spec().colours },
+        ..input
+    };
+    let card = Card::new(network, Config::default().classes.labels().iter().copied()).with_input(input);
+    learn(job, &Weights::random(card, job.args.seed)?, run.options(job.args, Frozen::Nothing, true))
+}
+
+fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions) -> Result<()> {
+    let trainee = Trainee::new(weights, &device(&job.args.device)?)?;
+    let report = train(&job.binder, &trainee, &job.samples, &options, &job.progress)?;
+    println!("epoch  training loss  validation: log loss  balanced accuracy   seconds");
+    for Epoch { epoch, train_loss, validation, best, seconds, .. } in &report.history.epochs {
+        let scores = validation.as_ref();
+        println!(
+            "{epoch:>5}  {train_loss:>13.4}  {:>20.4}  {:>17.4}  {seconds:>8.1}{}",
+            scores.map_or(f64::NAN, |scores| scores.log_loss),
+            scores.map_or(f64::NAN, |scores| scores.balanced_accuracy),
+            if *best { "  best" } else { "" }
+        );
+    }
+    report.failures.iter().for_each(|failure| println!("left out: {} ({})", failure.id, failure.message));
+    // The judging samples calibrate too: the head is divided by their temperature.
+    let evaluation = job.evaluate(&trainee.weights()?, &[DataState::Training, DataState::Validation])?;
+    let temperature = temperature(&job.judged(&evaluation)?);
+    trainee.scale_logits(1.0 / temperature.value())?;
+    println!("\nTemperature of the validation samples: {:.3}, folded into the head.\n", temperature.value());
+    let path = job.args.out.join(format!("{}.safetensors", weights.architecture()));
+    let best = report.history.best();
+    let metrics = best.and_then(|epoch| epoch.validation).map(|scores| {
+        [("validation_log_loss", scores.log_loss), ("validation_balanced_accuracy", scores.balanced_accuracy)]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into_iter()
+            .collect()
+    });
+    let card = weights.card().clone().with_metrics(&metrics.unwrap_or_default());
+    let card = card.with("temperature", format!("{:.6}", temperature.value()));
+    save(&path, trainee.variables(), &card, job.save_as()?)?;
+    job.report(&path)
+}
