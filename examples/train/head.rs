@@ -7,12 +7,9 @@ use leap_binder::explore::{MislabeledOptions, mislabeled_samples};
 use leap_binder::model::{Weights, save};
 use leap_binder::pneumonia::shipped;
 use leap_binder::train::{HeadFit, HeadOptions, LabelledRows};
-use leap_binder::{Error, Result};
+use leap_binder::Result;
 
 use super::{Job, PATIENT};
-
-/// Suspected labels that are printed.
-const TOP: usize = 5;
 
 pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
     let weights = Weights::open(weights.map_or_else(shipped::weights, Path::to_path_buf))?;
@@ -24,7 +21,7 @@ pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
     println!(
         "Head on {} latents of {} values: C = {:e} by cross-validated log loss, {} steps, {}.",
         rows.len(),
-        rows.columns(),
+        fit.head.width(),
         fit.c,
         fit.iterations,
         if fit.converged { "converged" } else { "NOT converged" }
@@ -35,10 +32,9 @@ pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
     if let Some(held_out) = &fit.out_of_fold {
         let table = rows.rescored(&evaluation.table, &held_out.probabilities)?;
         let options = MislabeledOptions { out_of_sample: true, ..MislabeledOptions::default() };
-        let suspects = mislabeled_samples(&table, None, &options)?;
-        println!("\nLabels to look at, by probabilities out of fold: {}", suspects.len());
-        for suspect in suspects.iter().take(TOP) {
-            println!("  {}", suspect.sentence);
+        println!("\nLabels to look at, by probabilities out of fold:");
+        for insight in mislabeled_samples(&table, None, &options)? {
+            println!("  {}", insight.sentence);
         }
     }
     let (_, variables) = weights.trainable(&leap_binder::model::device("cpu")?)?;

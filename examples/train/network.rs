@@ -6,7 +6,7 @@ use leap_binder::contract::DataState;
 use leap_binder::model::{Architecture, Card, Weights, device, save};
 use leap_binder::pneumonia::{Config, shipped};
 use leap_binder::train::{Epoch, Frozen, TrainOptions, Trainee, train};
-use leap_binder::{Error, Result};
+use leap_binder::Result;
 
 use super::args::Run;
 use super::{Job, temperature};
@@ -51,7 +51,7 @@ fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions) -> Result<()> 
     // The judging samples calibrate too: the head is divided by their temperature.
     let evaluation = job.evaluate(&trainee.weights()?, &[DataState::Training, DataState::Validation])?;
     let temperature = temperature(&job.judged(&evaluation)?);
-    trainee.scale_logits(1.0 / temperature.value())?;
+    trainee.calibrate(temperature)?;
     println!("\nTemperature of the validation samples: {:.3}, folded into the head.\n", temperature.value());
     let path = job.args.out.join(format!("{}.safetensors", weights.architecture()));
     let best = report.history.best();

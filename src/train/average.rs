@@ -25,7 +25,8 @@ impl Average {
         let data = variables.data().lock().unwrap_or_else(PoisonError::into_inner);
         for (name, average) in &mut self.values {
             let Some(var) = data.get(name) else { continue };
-            let moved = || average.affine(decay, 0.0)? + var.as_detached_tensor().affine(1.0 - decay, 0.0)?;
+            // In this form what stands still is its own average, to the last bit.
+            let moved = || &*average + ((var.as_detached_tensor() - &*average)? * (1.0 - decay))?;
             *average = moved().map_err(Error::tensor(format!("averaging {name}")))?;
         }
         Ok(())

@@ -122,7 +122,7 @@ pub fn train(
     options.frozen_by_epoch(model.split_points())?;
     apart(samples)?;
     let interface = Interface::new("train", binder, &**model, options.input.as_deref())?;
-    let loader = Loader::new(interface, &**model, options.augmentation.clone(), options.seed);
+    let loader = Loader::new(interface, &**model, options.augmentation, options.seed);
     let training = usable("training", loader.scan("training", &samples.training, progress))?;
     let validation = match samples.validation.as_slice() {
         [] => Scanned::default(),

@@ -39,7 +39,7 @@ impl Sampling {
     /// below `classes`.
     ///
     /// A share that is no whole number of samples is rounded down, and what is left goes to the largest remainders, the earlier
-    /// class first.
+    /// class first; a class whose share stays below half a sample may have none.
     ///
     /// Equal arguments give equal orders, on any machine.
     ///

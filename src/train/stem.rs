@@ -29,7 +29,7 @@ impl Run<'_> {
         let Some(split) = frozen.checked_sub(1).and_then(|last| self.trainee.model().split_points().get(last)) else {
             return Ok(());
         };
-        let (still, split) = (self.trainee.still()?, split.clone());
+        let (still, split) = (self.trainee.scorer()?, split.clone());
         let memory = self.options.feature_memory;
         let mut compute = |samples: &[Labelled], memory: usize| {
             let size = (self.options.batch_size, memory);

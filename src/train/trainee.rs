@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarMap;
 
+use super::head::head_of;
 use super::stages::{Parameter, parameters};
+use crate::metrics::Temperature;
 use crate::model::{Card, Checkpoint, Classifier, Model, Weights, save, write_safetensors};
 use crate::{Error, Result};
 
@@ -18,10 +20,8 @@ pub struct Trainee {
     model: Arc<dyn Model>,
     variables: VarMap,
     parameters: Vec<Parameter>,
-    /// The weights that the variables began with, of a network of the catalogue.
-    begun: Option<Weights>,
-    /// Evaluates the stages that stand still; compiled from `begun` when it is first asked for.
-    still: Mutex<Option<Arc<dyn Model>>>,
+    /// What the weights are, of a network of the catalogue.
+    card: Option<Card>,
 }
 
 impl Trainee {
@@ -34,7 +34,7 @@ impl Trainee {
         let (network, variables) = weights.trainable(device)?;
         let model = Arc::new(Classifier::around(network.into(), weights.card())?);
         let parameters = parameters(&variables, model.split_points(), Some(weights.card()))?;
-        Ok(Self { model, variables, parameters, begun: Some(weights.clone()), still: Mutex::default() })
+        Ok(Self { model, variables, parameters, card: Some(weights.card().clone()) })
     }
 
     /// A model of one's own that was built from `variables`. It must have [`Model::forward_t`] in either mode and, for frozen stages, the
@@ -48,7 +48,7 @@ impl Trainee {
         if parameters.is_empty() {
             return Err(Error::argument("Trainee::around", "variables that can be learned", "none"));
         }
-        Ok(Self { model, variables, parameters, begun: None, still: Mutex::default() })
+        Ok(Self { model, variables, parameters, card: None })
     }
 
     /// The model, which sees the variables as they are.
@@ -63,7 +63,7 @@ impl Trainee {
 
     /// What the weights are; none for a model of one's own.
     pub fn card(&self) -> Option<&Card> {
-        self.begun.as_ref().map(Weights::card)
+        self.card.as_ref()
     }
 
     /// The present values as weights to evaluate, save or hand on.
@@ -72,9 +72,7 @@ impl Trainee {
     ///
     /// [`Error::Argument`] for a model of one's own; [`Error::Weights`] if a value is not finite.
     pub fn weights(&self) -> Result<Weights> {
-        let card = self.card().ok_or_else(|| {
-            Error::argument("Trainee::weights", "a network of the catalogue", self.model.name().to_owned())
-        })?;
+        let card = self.card().ok_or_else(|| self.foreign("Trainee::weights"))?;
         Weights::of(&self.variables, card)
     }
 
@@ -90,16 +88,25 @@ impl Trainee {
         }
     }
 
-    /// The model for the stages that stand still.
-    pub(super) fn still(&self) -> Result<Arc<dyn Model>> {
-        let Some(begun) = &self.begun else { return Ok(Arc::clone(&self.model)) };
-        let mut still = self.still.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = &*still {
-            return Ok(Arc::clone(model));
+    /// Divides the head's values, and so the logits, by `temperature`: the probabilities become as sharp or as soft as it says, and
+    /// no prediction changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`] for a model of one's own, [`Error::Mismatch`] where the head is not one linear layer.
+    pub fn calibrate(&self, temperature: Temperature) -> Result<()> {
+        let card = self.card().ok_or_else(|| self.foreign("Trainee::calibrate"))?;
+        let (names, _) = head_of(card)?;
+        for parameter in self.parameters.iter().filter(|parameter| names.contains(&parameter.name)) {
+            let divided = parameter.var.as_detached_tensor() / temperature.value();
+            let set = divided.and_then(|value| parameter.var.set(&value));
+            set.map_err(Error::tensor(&parameter.name))?;
         }
-        let model: Arc<dyn Model> = Arc::new(Classifier::new(begun, self.model.device())?);
-        *still = Some(Arc::clone(&model));
-        Ok(model)
+        Ok(())
+    }
+
+    fn foreign(&self, function: &'static str) -> Error {
+        Error::argument(function, "a network of the catalogue", self.model.name().to_owned())
     }
 
     /// Copies of all variables.

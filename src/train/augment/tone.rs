@@ -97,7 +97,12 @@ mod tests {
     fn powers_are_those_of_f64() {
         let mut largest = 0f64;
         for exponent in [0.2f32, 0.5, 0.83, 1.2, 2.0, 5.0] {
-            for x in (0..=100_000).map(|at| at as f32 / 100_000.0).chain([1e-30, 1e-10, 0.999_999_94, 0.707_106_8]) {
+            for x in (0..=100_000).map(|at| at as f32 / 100_000.0).chain([
+                1e-30,
+                1e-10,
+                0.999_999_94,
+                std::f32::consts::FRAC_1_SQRT_2,
+            ]) {
                 let expected = f64::from(x).powf(f64::from(exponent));
                 largest = largest.max((f64::from(power(x, exponent)) - expected).abs());
             }

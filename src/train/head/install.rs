@@ -3,7 +3,7 @@ use candle_nn::VarMap;
 use std::sync::PoisonError;
 
 use super::LinearHead;
-use crate::model::{Architecture, Card};
+use crate::model::Card;
 use crate::{Error, Result};
 
 impl LinearHead {
@@ -37,31 +37,45 @@ impl LinearHead {
 
     /// The names of weight and bias in the network that the card describes, if this can be its head.
     fn tensors_of(&self, card: &Card) -> Result<[String; 2]> {
-        let architecture: Architecture = card.architecture;
+        let network = card.architecture;
         let misfit = |subject: &str, left: String, right: String| {
             Err(Error::Mismatch { subject: subject.to_owned(), left, right })
         };
         if self.classes() != card.classes {
             let left = format!("the head has {:?}", self.classes());
-            return misfit("classes", left, format!("the network {architecture} has {:?}", card.classes));
+            return misfit("classes", left, format!("the network {network} has {:?}", card.classes));
         }
-        let names = ["weight", "bias"].map(|part| format!("{}{part}", architecture.head()));
-        let tensors = architecture.tensors(card.input.channels(), card.classes.len())?;
-        let own: Vec<_> = tensors.iter().filter(|(name, _)| name.starts_with(architecture.head())).collect();
-        let linear = own.iter().all(|(name, _)| names.contains(name)) && own.len() == 2;
-        let shape = own.iter().find(|(name, _)| *name == names[0]).map_or(&[][..], |(_, shape)| shape.dims());
-        match shape {
-            [_, width] if linear && *width == self.width() => Ok(names),
-            [_, width] if linear => {
-                let left = format!("the head takes {}", self.width());
-                misfit("latent widths", left, format!("the network {architecture} gives {width}"))
-            }
-            _ => {
-                let tensors: Vec<String> =
-                    own.iter().map(|(name, shape)| format!("{name} {:?}", shape.dims())).collect();
-                let right = format!("the head of {architecture} is {}", tensors.join(", "));
-                misfit("heads", "one linear layer was fitted".to_owned(), right)
-            }
+        let (names, width) = head_of(card)?;
+        if width == self.width() {
+            return Ok(names);
+        }
+        misfit(
+            "latent widths",
+            format!("the head takes {}", self.width()),
+            format!("the network {network} gives {width}"),
+        )
+    }
+}
+
+/// The names of the head's weight and bias in the network that `card` describes, and the width of its latent vector.
+///
+/// # Errors
+/// [`Error::Mismatch`] when the head is not one linear layer.
+pub(in crate::train) fn head_of(card: &Card) -> Result<([String; 2], usize)> {
+    let network = card.architecture;
+    let names = ["weight", "bias"].map(|part| format!("{}{part}", network.head()));
+    let tensors = network.tensors(card.input.channels(), card.classes.len())?;
+    let own: Vec<_> = tensors.iter().filter(|(name, _)| name.starts_with(network.head())).collect();
+    let shape = own.iter().find(|(name, _)| *name == names[0]).map_or(&[][..], |(_, shape)| shape.dims());
+    match shape {
+        [_, width] if own.len() == 2 && own.iter().all(|(name, _)| names.contains(name)) => Ok((names, *width)),
+        _ => {
+            let tensors: Vec<String> = own.iter().map(|(name, shape)| format!("{name} {:?}", shape.dims())).collect();
+            Err(Error::Mismatch {
+                subject: "heads".to_owned(),
+                left: "one linear layer was expected".to_owned(),
+                right: format!("the head of {network} is {}", tensors.join(", ")),
+            })
         }
     }
 }

@@ -16,6 +16,7 @@ mod softmax;
 mod table;
 
 pub use fit::{CandidateScore, HeadFit, OutOfFold};
+pub(super) use install::head_of;
 pub use linear::LinearHead;
 pub use options::{HeadOptions, Scoring};
 pub use rows::LabelledRows;
