@@ -20,7 +20,7 @@ pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
     let fit = HeadFit::new(&rows, &HeadOptions { seed: job.args.seed, ..HeadOptions::default() })?;
     println!(
         "Head on {} latents of {} values: C = {:e} by cross-validated log loss, {} steps, {}.",
-        rows.rows(),
+        rows.len(),
         fit.head.width(),
         fit.c,
         fit.iterations,

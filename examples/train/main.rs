@@ -56,7 +56,7 @@ fn run(args: &Args) -> Result<()> {
         source,
     })?;
     let binder = binder(ChestXrays::open(args.data(), Config::default())?)?;
-    let audit = Audit::of_binder(&binder, PATIENT, "file name")?;
+    let audit = Audit::of_binder(&binder, PATIENT, ChestXrays::PATIENT_RULE)?;
     println!("The split as it was given\n{audit}\n");
     let cohort = Cohort::of_binder(&binder, &[DataState::Training, DataState::Validation], Some(PATIENT))?;
     let samples = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
@@ -91,8 +91,8 @@ impl Job<'_> {
 
     /// Those of an evaluation's rows that judge.
     fn judged(&self, evaluation: &Evaluation) -> Result<Predictions> {
-        let judging: HashSet<_> = self.samples.validation.iter().map(|(_, id)| id).collect();
-        let rows = evaluation.table.rows.iter().filter(|row| judging.contains(&row.id));
+        let judging: HashSet<_> = self.samples.validation.iter().map(|(state, id)| (*state, id)).collect();
+        let rows = evaluation.table.rows.iter().filter(|row| judging.contains(&(row.state, &row.id)));
         let rows: Vec<_> = rows.filter_map(|row| Some((row.label?, row.probabilities.clone()))).collect();
         let (truths, probabilities): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
         Predictions::new(evaluation.table.classes.clone(), truths, probabilities.concat())

@@ -13,7 +13,7 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// The binder's own training and validation subsets.
+    /// The binder's own training and validation subsets; for others see [`Cohort::split`](super::Cohort::split).
     ///
     /// # Errors
     ///

@@ -291,7 +291,7 @@ fn table() -> SampleTable {
 fn rows_come_from_a_table_and_go_back() {
     let table = table();
     let latents = LabelledRows::latents(&table, &[DataState::Training], Some("patient")).unwrap();
-    assert_eq!((latents.rows(), latents.columns()), (44, 4));
+    assert_eq!((latents.len(), latents.columns()), (44, 4));
     assert_eq!(latents.values()[..4], table.rows[0].latent[..]);
     let fit = HeadFit::new(&latents, &HeadOptions { c: vec![0.01, 1.0], ..HeadOptions::default() }).unwrap();
     let out = fit.out_of_fold.unwrap();
@@ -316,7 +316,7 @@ fn rows_come_from_a_table_and_go_back() {
     says(latents.rescored(&rescored, &out.probabilities), &["the table that the rows were taken from", "s11"]);
 
     let numbers = LabelledRows::metadata(&table, &[DataState::Test], &["dark", "image_mean"], None).unwrap();
-    assert_eq!((numbers.rows(), numbers.columns(), numbers.values()[..2].to_vec()), (15, 2, vec![1.0, 7.0]));
+    assert_eq!((numbers.len(), numbers.columns(), numbers.values()[..2].to_vec()), (15, 2, vec![1.0, 7.0]));
     let fit = HeadFit::new(&numbers, &HeadOptions::single(1.0)).unwrap();
     assert_eq!(fit.head.columns().unwrap(), ["dark", "image_mean"]);
     says(LabelledRows::metadata(&table, &[], &["gt_name"], None), &["numbers", "column gt_name of sample s0"]);

@@ -95,15 +95,15 @@ impl HeadFit {
     /// As [`HeadFit::new`]; [`Error::Argument`] also for folds of another number of rows, or where a fold holds out all of a class.
     pub fn in_folds(data: &LabelledRows, folds: &Folds, options: &HeadOptions) -> Result<Self> {
         HeadOptions { folds: folds.count(), ..options.clone() }.validate()?;
-        if folds.of().len() != data.rows() {
-            let expected = format!("a fold for each of {} rows", data.rows());
+        if folds.of().len() != data.len() {
+            let expected = format!("a fold for each of {} rows", data.len());
             return Err(Error::argument("HeadFit::in_folds", expected, folds.of().len().to_string()));
         }
         Self::fitted(data, Some(folds), options)
     }
 
     fn fitted(data: &LabelledRows, folds: Option<&Folds>, options: &HeadOptions) -> Result<Self> {
-        let all: Vec<usize> = (0..data.rows()).collect();
+        let all: Vec<usize> = (0..data.len()).collect();
         let training = Training::of(data, &all, options, "the rows")?;
         let mut grid = options.c.clone();
         grid.sort_by(f64::total_cmp);
@@ -160,7 +160,7 @@ fn cross_validate(
         let runs: Vec<&Held> = runs.iter().map(|run| &run[candidate]).collect();
         let scores: Vec<f64> = runs.iter().map(|held| held.score).collect();
         let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-        let mut probabilities = vec![0.0; data.rows() * classes];
+        let mut probabilities = vec![0.0; data.len() * classes];
         for (fold, held) in runs.iter().enumerate() {
             for (row, own) in folds.parts(fold).0.into_iter().zip(held.probabilities.chunks_exact(classes)) {
                 probabilities[row * classes..][..classes].copy_from_slice(own);

@@ -129,10 +129,10 @@ impl LabelledRows {
     }
 
     fn one_each(&self, what: &str, count: usize) -> Result<()> {
-        if count == self.rows() {
+        if count == self.len() {
             return Ok(());
         }
-        Err(Error::argument("LabelledRows", format!("{} {what}, one for each row", self.rows()), count.to_string()))
+        Err(Error::argument("LabelledRows", format!("{} {what}, one for each row", self.len()), count.to_string()))
     }
 
     /// The classes' names.
@@ -141,8 +141,13 @@ impl LabelledRows {
     }
 
     /// The number of rows.
-    pub fn rows(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
     }
 
     /// The length of a row.

@@ -92,8 +92,8 @@ impl LabelledRows {
     pub fn rescored(&self, table: &SampleTable, probabilities: &[f64]) -> Result<SampleTable> {
         let refuse = |expected: String, found: String| Err(Error::argument("LabelledRows::rescored", expected, found));
         let classes = self.classes.len();
-        if self.rows().checked_mul(classes) != Some(probabilities.len()) {
-            let expected = format!("{} rows x {classes} classes probabilities", self.rows());
+        if self.len().checked_mul(classes) != Some(probabilities.len()) {
+            let expected = format!("{} rows x {classes} classes probabilities", self.len());
             return refuse(expected, format!("{} values", probabilities.len()));
         }
         let mut rescored = SampleTable::new(self.classes.iter().cloned());
