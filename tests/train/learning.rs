@@ -1,10 +1,79 @@
 //! What training is for: that it learns, whatever the options, and the same for any number of threads.
 
 use leap_binder::contract::DataState;
-use leap_binder::model::{Classifier, Weights};
-use leap_binder::train::{Monitor, Samples, TrainOptions, Trainee, train};
+use leap_binder::imaging::{Colours, ImageSpec};
+use leap_binder::model::{Architecture, Card, Classifier, Weights};
+use leap_binder::train::{
+    Augmentation, ClassWeights, Criterion, Frozen, Monitor, Optimiser, Samples, Sampling, TrainOptions, Trainee, train,
+};
 
-use crate::common::{Patterns, binder, bits, options, small_cnn, trainee};
+use crate::common::{CLASSES, Patterns, binder, bits, options, small_cnn, spec, trainee};
+
+/// Trains until the patterns are known by heart, or gives up; the share of training samples that are right in evaluation.
+fn learnt(weights: &Weights, options: &TrainOptions) -> f64 {
+    let binder = binder(Patterns::default());
+    let trainee = trainee(weights);
+    let samples = Samples::of_subsets(&binder).unwrap();
+    train(&binder, &trainee, &Samples { validation: vec![], ..samples }, options, &()).unwrap();
+    let classifier = Classifier::new(&trainee.weights().unwrap(), &candle_core::Device::Cpu).unwrap();
+    let evaluation =
+        leap_binder::evaluate::evaluate(&binder, &classifier, &[DataState::Training], &Default::default(), &())
+            .unwrap();
+    let right = evaluation.table.rows.iter().filter(|row| row.label == Some(row.prediction)).count();
+    right as f64 / evaluation.table.rows.len() as f64
+}
+
+#[test]
+fn every_way_of_training_learns_by_heart() {
+    let small = small_cnn(1);
+    let weighted = ClassWeights::SqrtBalanced;
+    let ways = [
+        ("SGD", TrainOptions { optimiser: Optimiser::sgd(), ..options(15) }),
+        ("the last stages", TrainOptions { frozen: Frozen::Through("features.1".to_owned()), ..options(20) }),
+        (
+            "the head",
+            TrainOptions {
+                frozen: Frozen::AllButHead,
+                learning_rate: 0.1,
+                batch_size: 24,
+                clip_norm: None,
+                ..options(150)
+            },
+        ),
+        ("focal", TrainOptions { criterion: Criterion::Focal { gamma: 2.0, class_weights: weighted }, ..options(15) }),
+        (
+            "balanced softmax",
+            TrainOptions {
+                criterion: Criterion::BalancedSoftmax { label_smoothing: 0.05 },
+                sampling: Sampling::Balanced,
+                ..options(15)
+            },
+        ),
+        ("an average", TrainOptions { ema: Some(0.9), accumulation: 2, ..options(25) }),
+        (
+            "augmented",
+            TrainOptions {
+                augmentation: Augmentation { shift: 0.1, brightness: 0.1, ..Augmentation::NONE },
+                ..options(20)
+            },
+        ),
+    ];
+    for (name, options) in ways {
+        assert_eq!(learnt(&small, &options), 1.0, "{name}");
+    }
+}
+
+#[test]
+fn other_networks_learn_by_heart() {
+    for (name, epochs) in [("densenet121", 6), ("yolov8n-cls", 12)] {
+        let network = Architecture::by_name(name).unwrap();
+        let input =
+            ImageSpec { colours: Colours::GreyReplicated, normalisation: network.input().normalisation, ..spec() };
+        let weights = Weights::random(Card::new(network, CLASSES).with_input(input), 3).unwrap();
+        let options = TrainOptions { learning_rate: 3e-3, batch_size: 12, ..options(epochs) };
+        assert_eq!(learnt(&weights, &options), 1.0, "{name}");
+    }
+}
 
 /// Trains and judges on the same kind of samples; gives the best validation accuracy and the values.
 fn run(options: &TrainOptions) -> (f64, Trainee) {
@@ -39,6 +108,47 @@ fn any_number_of_threads_gives_the_same_bits() {
     let one = in_pool(1);
     assert_eq!(one, in_pool(2));
     assert_eq!(one, in_pool(3));
+}
+
+const DIGEST: &str = "LEAP_BINDER_TEST_DIGEST";
+
+/// Not a test of its own: prints what a short training of two networks gave.
+#[test]
+#[ignore = "run by any_number_of_processors_gives_the_same_bits"]
+fn digest() {
+    if std::env::var_os(DIGEST).is_none() {
+        return;
+    }
+    let binder = binder(Patterns::default());
+    let densenet = Architecture::DenseNet121;
+    let input = ImageSpec { colours: Colours::GreyReplicated, normalisation: densenet.input().normalisation, ..spec() };
+    let densenet = Weights::random(Card::new(densenet, CLASSES).with_input(input), 3).unwrap();
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for (weights, epochs) in [(small_cnn(1), 2), (densenet, 1)] {
+        let trainee = trainee(&weights);
+        let options = TrainOptions { ema: Some(0.9), ..options(epochs) };
+        train(&binder, &trainee, &Samples::of_subsets(&binder).unwrap(), &options, &()).unwrap();
+        for value in bits(&trainee).into_values().flatten() {
+            hash = (hash ^ u64::from(value)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    println!("DIGEST {hash:016x}");
+}
+
+/// In processes of their own: what candle computes on is settled once for each.
+#[test]
+fn any_number_of_processors_gives_the_same_bits() {
+    let with = |threads: &str| {
+        let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "learning::digest", "--ignored", "--nocapture"]);
+        let output = command.env(DIGEST, "1").env("RAYON_NUM_THREADS", threads).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find_map(|line| line.split_once("DIGEST ")).map(|(_, digest)| digest.to_owned());
+        line.unwrap_or_else(|| panic!("{text}"))
+    };
+    let one = with("1");
+    assert_eq!(one, with("2"));
+    assert_eq!(one, with("5"));
 }
 
 #[test]
