@@ -430,7 +430,7 @@ fn models_that_do_not_fit_the_binder_are_refused() {
     larger.input.width = 9;
     assert!(evaluate(&larger, None, &[Test]).contains("image sizes do not fit"));
     assert!(evaluate(&parity(9), Some("sound"), &[Test]).contains("one of [\"image\"]"));
-    assert!(evaluate(&parity(9), None, &[DataState::Additional]).contains("found none that can be loaded"));
+    assert!(evaluate(&parity(9), None, &[DataState::Additional]).contains("option subset"));
 }
 
 proptest! {

@@ -203,13 +203,16 @@ fn threads_change_nothing() {
     assert_eq!(run(1), run(4));
 }
 
+/// True class, and the weights of both models.
+type Sample = (usize, Vec<u8>, Vec<u8>);
+
 /// Two models on up to 40 samples of up to 4 classes, on a coarse grid so that scores tie.
 fn any_models() -> impl Strategy<Value = [Predictions; 2]> {
     (2usize..=4, 1usize..=40).prop_flat_map(|(classes, n)| {
         let row = || prop::collection::vec(1u8..=5, classes);
         prop::collection::vec((0..classes, row(), row()), n).prop_map(move |samples| {
             let y_true: Vec<usize> = samples.iter().map(|(class, ..)| *class).collect();
-            let flat = |pick: fn(&(usize, Vec<u8>, Vec<u8>)) -> &Vec<u8>| {
+            let flat = |pick: fn(&Sample) -> &Vec<u8>| {
                 let rows = samples.iter().map(pick).flat_map(|row| {
                     let sum: f64 = row.iter().copied().map(f64::from).sum();
                     row.iter().map(move |weight| f64::from(*weight) / sum)

@@ -7,7 +7,7 @@ use super::Contender;
 use super::memory::Watch;
 use crate::binder::Registry;
 use crate::contract::DataState;
-use crate::evaluate::{EvaluateOptions, evaluate};
+use crate::evaluate::{EvaluateOptions, Interface, evaluate};
 use crate::model::Model;
 use crate::progress::Progress;
 use crate::{Error, Result};
@@ -95,10 +95,16 @@ fn costs(
     speed: &SpeedOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<Cost>> {
-    let (images, rounds) = (speed.images.max(1), speed.rounds.max(1));
-    let values = values(binder, states, options, images)?;
-    let batches = models.iter().map(|(_, model)| batch(binder, *model, options, &values));
-    let batches: Vec<Tensor> = batches.collect::<Result<_>>()?;
+    let rounds = speed.rounds.max(1);
+    let interface =
+        |(_, model): &(&str, &dyn Model)| Interface::new("evaluate_models", binder, *model, options.input.as_deref());
+    let interfaces: Vec<Interface<'_>> = models.iter().map(interface).collect::<Result<_>>()?;
+    let Some(first) = interfaces.first() else { return Ok(Vec::new()) };
+    let values = values(first, states, speed.images.max(1))?;
+    let batch = |((_, model), interface): (&(&str, &dyn Model), &Interface<'_>)| {
+        model.input().prepare(&interface.given, &values, model.device())
+    };
+    let batches: Vec<Tensor> = models.iter().zip(&interfaces).map(batch).collect::<Result<_>>()?;
     progress.begin("measure the speed", models.len() * (rounds + 1));
     let measured = || {
         let mut memory = Vec::new();
@@ -127,15 +133,13 @@ fn costs(
 }
 
 /// The input's values of the first samples that can be loaded, stacked.
-fn values(binder: &Registry, states: &[DataState], options: &EvaluateOptions, images: usize) -> Result<Tensor> {
-    let place = input(binder, options)?;
-    let subsets = binder.subsets()?;
-    let subset = match states.first() {
-        Some(state) => subsets.iter().find(|subset| subset.state == *state),
-        None => subsets.first(),
-    };
-    let samples = subset.into_iter().flat_map(|subset| subset.sample_ids.iter().map(|id| (subset.state, id)));
-    let loaded = samples.filter_map(|(state, id)| binder.get_sample(state, id).ok()?.inputs.into_iter().nth(place));
+fn values(interface: &Interface<'_>, states: &[DataState], images: usize) -> Result<Tensor> {
+    let subsets = interface.subsets(states)?;
+    let samples = subsets.iter().flat_map(|subset| subset.sample_ids.iter().map(|id| (subset.state, id)));
+    let loaded = samples.filter_map(|(state, id)| {
+        let inputs = interface.binder.encode(state, id).ok()?.inputs;
+        inputs.into_iter().nth(interface.input).filter(|xs| interface.fits_model(xs).is_ok())
+    });
     let loaded: Vec<Tensor> = loaded.take(images).collect();
     if loaded.is_empty() {
         return Err(Error::argument(
@@ -145,26 +149,6 @@ fn values(binder: &Registry, states: &[DataState], options: &EvaluateOptions, im
         ));
     }
     Tensor::stack(&loaded, 0).map_err(Error::tensor("stacking inputs"))
-}
-
-/// The place of the input encoder that feeds the models.
-fn input(binder: &Registry, options: &EvaluateOptions) -> Result<usize> {
-    let wanted = |name: &String| options.input.as_ref().is_none_or(|input| input == name);
-    binder.inputs().iter().position(|encoder| wanted(&encoder.name)).ok_or_else(|| {
-        let known: Vec<&str> = binder.inputs().iter().map(|encoder| &*encoder.name).collect();
-        Error::config("input", format!("one of {known:?}"), format!("{:?}", options.input))
-    })
-}
-
-/// The values as the model wants them.
-fn batch(binder: &Registry, model: &dyn Model, options: &EvaluateOptions, values: &Tensor) -> Result<Tensor> {
-    let encoder = &binder.inputs()[input(binder, options)?];
-    let given = encoder.image.as_ref().ok_or_else(|| Error::Mismatch {
-        subject: "image preparations".to_owned(),
-        left: format!("the model {} wants {}", model.name(), model.input()),
-        right: format!("the binder does not say how input {} is prepared (see image_input)", encoder.name),
-    })?;
-    model.input().prepare(given, values, model.device())
 }
 
 /// How long the model takes until its answer lies on the CPU.
