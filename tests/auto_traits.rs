@@ -31,6 +31,8 @@ const _: () = {
     owned::<Registry>();
     owned::<leap_binder::model::Checkpoint>();
     shared::<&Registry>();
+    owned::<leap_binder::compare::Contender>();
+    owned::<leap_binder::compare::Comparison>();
     owned::<InputEncoder>();
     owned::<LatentSpace>();
     owned::<Loss>();

@@ -5,7 +5,8 @@ use leap_binder::contract::DataState;
 use leap_binder::metrics::Score;
 use leap_binder::pneumonia::shipped;
 
-/// Compares networks on the same chest X-rays. Research software, not a diagnostic device.
+/// Compares networks, and a linear head on pixel statistics, on the same chest X-rays. Research software, not a diagnostic
+/// device.
 #[derive(Debug, Parser)]
 #[command(name = "compare")]
 pub(crate) struct Args {
@@ -18,6 +19,9 @@ pub(crate) struct Args {
     /// Leave the shipped weights out
     #[arg(long)]
     without_shipped: bool,
+    /// Leave the linear head on pixel statistics out
+    #[arg(long)]
+    without_baseline: bool,
     /// Subset to compare on: training, validation, test
     #[arg(long, default_value = "test")]
     pub(crate) subset: DataState,
@@ -66,5 +70,9 @@ impl Args {
     pub(crate) fn networks(&self) -> Vec<(String, PathBuf)> {
         let shipped = if self.without_shipped { Vec::new() } else { shipped_weights() };
         shipped.into_iter().chain(self.weights.iter().cloned()).collect()
+    }
+
+    pub(crate) const fn has_baseline(&self) -> bool {
+        !self.without_baseline
     }
 }

@@ -1,10 +1,11 @@
-//! Which network is better, and is that more than chance? Compares networks on the same
-//! chest X-rays.
+//! Which network is better, and is that more than chance? Compares networks on the same chest X-rays, and beside them a linear
+//! head on pixel statistics.
 //!
 //! Without arguments it works on the shipped sample and weights. The comparison goes to standard output, progress to
 //! standard error, files to `--out`. Exit code 0: compared; 2: it could not run.
 
 mod args;
+mod baseline;
 #[path = "../pneumonia/progress.rs"]
 mod progress;
 
@@ -13,8 +14,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::Args;
+use baseline::{Patients, baseline};
 use clap::Parser;
 use leap_binder::compare::{CompareOptions, Comparison, Contender, SpeedOptions, compare, evaluate_models};
+use leap_binder::contract::Dataset;
 use leap_binder::evaluate::{EvaluateOptions, SampleTable};
 use leap_binder::imaging::{ImageSpec, Resampling};
 use leap_binder::metrics::Bootstrap;
@@ -56,7 +59,7 @@ fn print(text: &dyn std::fmt::Display) {
 fn run(args: &Args) -> Result<()> {
     let progress = progress::Console::default();
     let data = ChestXrays::open(args.data(), Config::default())?;
-    let spec = data.config().image_spec();
+    let (spec, patients) = (data.config().image_spec(), patients(&data));
     let binder = binder(data)?;
     let options = CompareOptions {
         subset: args.subset,
@@ -72,7 +75,10 @@ fn run(args: &Args) -> Result<()> {
     let models: Vec<(&str, &dyn Model)> = models.iter().map(|(name, model)| (*name, &**model)).collect();
     let evaluating = EvaluateOptions { batch_size: args.batch_size, ..EvaluateOptions::default() };
     let speed = SpeedOptions { images: args.batch_size, ..SpeedOptions::default() };
-    let contenders = evaluate_models(&binder, &models, &states, &evaluating, Some(&speed), &progress)?;
+    let mut contenders = evaluate_models(&binder, &models, &states, &evaluating, Some(&speed), &progress)?;
+    if args.has_baseline() {
+        contenders.push(baseline(&binder, &patients, &states, args.seed)?);
+    }
     let comparison = compare(&contenders, &options)?;
     if args.json {
         print(&serde_json::json!({"notice": NOTICE, "comparison": comparison}));
@@ -83,6 +89,15 @@ fn run(args: &Args) -> Result<()> {
         Some(out) => write(out, &contenders, &comparison, args),
         None => Ok(()),
     }
+}
+
+fn patients(data: &ChestXrays) -> Patients {
+    let ids = data.subsets().iter().flat_map(|subset| subset.sample_ids.iter().map(|id| (subset.state, id)));
+    let patient = ids.filter_map(|(state, id)| {
+        let attributes = data.attributes(id, state);
+        attributes.into_iter().find(|(name, _)| name == "patient").map(|(_, patient)| (id.clone(), patient))
+    });
+    patient.collect()
 }
 
 /// The network of a weights file; images are resampled to what it wants where that is not what the binder gives.

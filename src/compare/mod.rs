@@ -8,6 +8,9 @@
 //! corrected for their number, calibration before and after temperature scaling, and a [`Ranking`] that says when a
 //! difference may be chance. A [`Comparison`] prints as a table, serialises as JSON, and is a section of the report.
 //!
+//! Samples count as independent of each other. With several images of one patient intervals are too narrow and p-values
+//! too small; differences near the level are then not to be trusted.
+//!
 //! Everything but the measured cost is deterministic: equal input gives equal bits, for any number of threads and in
 //! whatever order the samples come.
 //!

@@ -144,7 +144,7 @@ pub(super) fn method(comparison: &Comparison) -> MethodNote {
         "All contenders are scored on the same samples and in the same resamples. McNemar's test counts the samples that one got right \
          and the other did not; the paired bootstrap looks on which side of 0 the resampled differences lie; DeLong's test \
          compares areas under ROC curves. Each test is corrected for the number of pairs. A group of the ranking holds those that are not \
-         significantly different from its first. The temperature is fitted on validation samples and applied to the compared ones.",
+         significantly different from its first. The temperature is fitted on validation samples and applied to the compared ones. Samples count as independent: with several of one patient p-values are too small.",
         vec![
             ("correction", comparison.correction.name().to_owned()),
             ("level", comparison.level.to_string()),
