@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::pair::area_name;
-use super::{Comparison, Cost, Judged, PairedTest, Standing};
+use super::{Comparison, Cost, Judged, PairedTest, Speed, Standing};
 use crate::metrics::{ClassReport, Estimate, Score, aligned};
 
 impl fmt::Display for Comparison {
@@ -30,6 +30,11 @@ impl Comparison {
         (!positive.is_empty()).then(|| area_name(&positive))
     }
 
+    /// The most validation samples that a temperature was fitted on.
+    pub(crate) fn fitted_on(&self) -> usize {
+        self.contenders.iter().map(|standing| standing.calibration.fitted_on).max().unwrap_or(0)
+    }
+
     /// One line for each score, one column for each contender.
     fn scores(&self) -> Vec<Vec<String>> {
         let mut lines = vec![self.line("score", |standing| standing.name.clone())];
@@ -44,10 +49,12 @@ impl Comparison {
                 |standing: &Standing| standing.report.classes.get(place).map(|class: &ClassReport| class.recall);
             lines.push(self.line(&format!("recall of {class}"), |standing| shown(recall(standing))));
         }
-        if self.contenders.iter().any(|standing| standing.calibration.fitted_on > 0) {
-            let temperature =
-                |standing: &Standing| standing.calibration.temperature.map(|found| format!("{:.3}", found.value()));
-            lines.push(self.line("temperature", |standing| temperature(standing).unwrap_or_else(|| "-".to_owned())));
+        let fitted = self.fitted_on();
+        if fitted > 0 {
+            let temperature = |standing: &Standing| {
+                known(standing.calibration.temperature.map(|found| format!("{:.3}", found.value())))
+            };
+            lines.push(self.line(&format!("temperature, of {fitted} validation samples"), temperature));
             let mut after = |name: &str, pick: fn(&Judged) -> Estimate| {
                 let line = |standing: &Standing| shown(standing.calibration.after.as_ref().map(pick));
                 lines.push(self.line(&format!("{name} at that temperature"), line));
@@ -62,9 +69,9 @@ impl Comparison {
     fn costs(&self) -> Vec<Vec<String>> {
         vec![
             self.line("cost", |standing| standing.name.clone()),
-            self.line("parameters", |standing| parameters(&standing.cost)),
-            self.line("images a second [slowest, fastest]", |standing| speed(&standing.cost)),
-            self.line("memory of a batch, MB", |standing| memory(&standing.cost)),
+            self.line("parameters", |standing| known(standing.cost.parameters.map(|count| count.to_string()))),
+            self.line("images a second [slowest, fastest]", |standing| known(speed(&standing.cost))),
+            self.line("memory of a batch, MB", |standing| known(memory(&standing.cost))),
         ]
     }
 
@@ -114,17 +121,17 @@ fn p_value(p: Option<f64>) -> String {
     }
 }
 
-pub(crate) fn parameters(cost: &Cost) -> String {
-    cost.parameters.map_or_else(|| "-".to_owned(), |count| count.to_string())
+fn known(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
 }
 
-pub(crate) fn speed(cost: &Cost) -> String {
-    cost.speed.map_or_else(
-        || "-".to_owned(),
-        |speed| format!("{:.1} [{:.1}, {:.1}]", speed.images_per_second, speed.slowest, speed.fastest),
-    )
+/// `12.5 [11.0, 13.0]`: the median, the slowest and the fastest.
+pub(crate) fn speed(cost: &Cost) -> Option<String> {
+    let shown = |speed: Speed| format!("{:.1} [{:.1}, {:.1}]", speed.images_per_second, speed.slowest, speed.fastest);
+    cost.speed.map(shown)
 }
 
-pub(crate) fn memory(cost: &Cost) -> String {
-    cost.memory_bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{:.1}", bytes as f64 / 1e6))
+/// In megabytes.
+pub(crate) fn memory(cost: &Cost) -> Option<String> {
+    cost.memory_bytes.map(|bytes| format!("{:.1}", bytes as f64 / 1e6))
 }

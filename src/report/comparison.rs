@@ -61,10 +61,11 @@ impl ComparisonSection {
         if let Some(area) = comparison.area_name() {
             scores.push(row(&area, Scale::Unit, &|one| one.roc_auc));
         }
+        let temperature = format!("temperature, of {}", counted(comparison.fitted_on(), "validation sample"));
         let number = |value: Option<f64>| value.map(|value| Estimate { value: Some(value), low: None, high: None });
         let calibration = if shown.iter().any(|one| one.calibration.temperature.is_some()) {
             vec![
-                row("temperature", Scale::Open, &|one| number(one.calibration.temperature.map(|found| found.value()))),
+                row(&temperature, Scale::Open, &|one| number(one.calibration.temperature.map(|found| found.value()))),
                 row("log loss, scaled", Scale::Open, &|one| one.calibration.after.map(|after| after.log_loss)),
                 row("Brier score, scaled", Scale::Open, &|one| one.calibration.after.map(|after| after.brier)),
                 row("ECE, scaled", Scale::Unit, &|one| one.calibration.after.map(|after| after.ece)),
@@ -72,7 +73,9 @@ impl ComparisonSection {
         } else {
             Vec::new()
         };
-        let text = |pick: fn(&Cost) -> String| shown.iter().map(|one| pick(&one.cost)).collect();
+        let text = |pick: fn(&Cost) -> Option<String>| {
+            shown.iter().map(|one| pick(&one.cost).unwrap_or_else(|| "–".to_owned())).collect()
+        };
         let known = |name: &String| shown.iter().any(|one| &one.name == name);
         let pairs = comparison.pairs.iter().filter(|pair| known(&pair.first) && known(&pair.second));
         let tests =
@@ -85,7 +88,7 @@ impl ComparisonSection {
             scores,
             calibration,
             costs: vec![
-                ("parameters", text(table::parameters)),
+                ("parameters", text(|cost| cost.parameters.map(thousands))),
                 ("images a second [slowest, fastest]", text(table::speed)),
                 ("memory of a batch, MB", text(table::memory)),
             ],
@@ -138,7 +141,6 @@ impl TestLine {
 
 /// How contenders are compared, for the notes.
 pub(super) fn method(comparison: &Comparison) -> MethodNote {
-    let fitted = comparison.contenders.iter().map(|one| one.calibration.fitted_on).max().unwrap_or(0);
     note(
         "Comparison",
         "All contenders are scored on the same samples and in the same resamples. McNemar's test counts the samples that one got right \
@@ -150,7 +152,7 @@ pub(super) fn method(comparison: &Comparison) -> MethodNote {
             ("level", comparison.level.to_string()),
             ("resamples", comparison.bootstrap.resamples.to_string()),
             ("seed", comparison.bootstrap.seed.to_string()),
-            ("validation samples", fitted.to_string()),
+            ("validation samples", comparison.fitted_on().to_string()),
         ],
         "McNemar, 1947; Davison, Hinkley, 1997; DeLong, DeLong, Clarke-Pearson, 1988; Sun, Xu, 2014; Holm, 1979; Guo et al., 2017",
     )
