@@ -19,6 +19,9 @@ use leap_binder::train::{Decay, Frozen, Samples, Schedule, TrainOptions, Trainee
 use rayon::ThreadPoolBuilder;
 use serde_json::{Value, json};
 
+#[path = "../../examples/train/memory.rs"]
+mod memory;
+
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[derive(Debug, Parser)]
@@ -330,6 +333,7 @@ fn main() -> Result<()> {
             serve(&Network::new(classifier, &images, batch)?)?;
         }
         Some(Job::Train { weights, images, learn, batch, threads }) => {
+            memory::keep_freed_memory();
             ThreadPoolBuilder::new().num_threads(threads).build_global()?;
             serve(&Training::new(Weights::open(weights)?, &images, learn, batch)?)?;
         }

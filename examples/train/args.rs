@@ -28,6 +28,9 @@ pub(crate) struct Args {
     /// Folder for the files that are written
     #[arg(long, value_name = "DIR", default_value = "out/train", global = true)]
     pub(crate) out: PathBuf,
+    /// Where the X-rays come from and under which licence, for the weights file
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub(crate) source: Option<String>,
     /// Numbers in weights files: f32 or f16
     #[arg(long, default_value = "f16", global = true)]
     pub(crate) save_as: String,

@@ -6,6 +6,7 @@
 
 mod args;
 mod head;
+mod memory;
 mod network;
 #[path = "../pneumonia/progress.rs"]
 mod progress;
@@ -32,6 +33,7 @@ use progress::Console;
 const PATIENT: &str = "patient";
 
 fn main() -> ExitCode {
+    memory::keep_freed_memory();
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -51,7 +51,11 @@ fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions, calibrate: boo
     let evaluation = job.evaluate(&trainee.weights()?, &[DataState::Training, DataState::Validation])?;
     let temperature = temperature(&job.judged(&evaluation)?);
     println!("\nTemperature of the validation samples: {:.3}\n", temperature.value());
-    let mut card = weights.card().clone();
+    let mut card = weights.card().clone().with(Card::DATA_MANIFEST, report.data_manifest);
+    if let Some(source) = &job.args.source {
+        card = card.with(Card::DATA, source);
+    }
+    card = card.with("recipe", serde_json::to_string(&options).unwrap_or_default());
     if calibrate {
         trainee.calibrate(temperature)?;
         card = card.with("temperature", format!("{:.6}, folded into the head", temperature.value()));

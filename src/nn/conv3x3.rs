@@ -12,13 +12,20 @@ const TAPS: usize = 9;
 ///
 /// On the CPU the image, padded, is one long row, and the nine taps of all output channels are the rows of one matrix. One
 /// product gives each tap's share at each place; the result is the sum of nine shares, each read at its tap's distance.
+/// Where there are fewer channels in than out, what each tap sees is less than what it gives, and is laid out first ([`Seen`]).
 /// candle's own convolution copies every 3x3 patch first. Differentiable in `xs` and in the weight.
 pub(crate) fn conv3x3(weight: &Tensor, xs: &Tensor) -> Result<Tensor> {
     if !is_plain(xs) {
         return xs.conv2d(weight, 1, 1, 1, 1);
     }
-    let (_, in_channels, height, width) = xs.dims4()?;
-    let rows = TAPS * weight.dim(0)?;
+    let (n, in_channels, height, width) = xs.dims4()?;
+    let out_channels = weight.dim(0)?;
+    if in_channels < out_channels {
+        let taps = weight.permute((0, 2, 3, 1))?.reshape((out_channels, TAPS * in_channels))?;
+        let seen = xs.contiguous()?.apply_op1(Seen { height, width })?;
+        return pointwise(&taps, &seen)?.reshape((n, out_channels, height, width));
+    }
+    let rows = TAPS * out_channels;
     let taps = weight.permute((2, 3, 0, 1))?.reshape((rows, in_channels))?;
     let padded = xs.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?.flatten_from(2)?;
     pointwise(&taps, &padded)?.apply_op1(SumOfTaps { height, width })
@@ -91,6 +98,73 @@ impl CustomOp1 for SumOfTaps {
             }
         });
         Ok(Some(Tensor::from_vec(gradients, (n, rows, places), shares.device())?))
+    }
+}
+
+/// What each tap sees at each pixel: `(n, c, h, w)` to `(n, 9 * c, h * w)`, zero beyond the edge.
+struct Seen {
+    height: usize,
+    width: usize,
+}
+
+impl Seen {
+    /// For each row of pixels that `tap` sees something in: where its run of pixels begins, where what they see begins, and the
+    /// length of both.
+    fn runs(&self, tap: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (down, right, width, height) = (tap / 3, tap % 3, self.width, self.height);
+        let length = if right == 1 { width } else { width - 1 };
+        let rows = (0..height).filter(move |y| (1..=height).contains(&(y + down)));
+        rows.map(move |y| {
+            (y * width + usize::from(right == 0), (y + down - 1) * width + usize::from(right == 2), length)
+        })
+    }
+}
+
+impl CustomOp1 for Seen {
+    fn name(&self) -> &'static str {
+        "seen-by-taps"
+    }
+
+    fn cpu_fwd(&self, xs: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (n, channels, _, _) = layout.shape().dims4()?;
+        let (xs, plane, rows) = (values(xs, layout, self.name())?, self.height * self.width, TAPS * channels);
+        let mut seen = vec![0f32; n * rows * plane];
+        let see = |(row, seen): (usize, &mut [f32])| {
+            let (image, tap, channel) = (row / rows, row % rows / channels, row % channels);
+            let source = &xs[(image * channels + channel) * plane..][..plane];
+            for (to, from, length) in self.runs(tap) {
+                seen[to..to + length].copy_from_slice(&source[from..from + length]);
+            }
+        };
+        if n == 1 {
+            // It may be one of several that are scored side by side.
+            seen.chunks_exact_mut(plane).enumerate().for_each(see);
+        } else {
+            seen.par_chunks_exact_mut(plane).enumerate().for_each(see);
+        }
+        Ok((CpuStorage::F32(seen), (n, rows, plane).into()))
+    }
+
+    /// The sum of what all taps that see a pixel pass on.
+    fn bwd(&self, xs: &Tensor, _seen: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let (_, channels, _, _) = xs.dims4()?;
+        let (plane, rows) = (self.height * self.width, TAPS * channels);
+        let mut sums = vec![0f32; xs.elem_count()];
+        let grad = grad.contiguous()?;
+        let (storage, layout) = grad.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else { candle_core::bail!("seen-by-taps: expected a tensor on the CPU") };
+        let source = values(storage, layout, self.name())?;
+        sums.par_chunks_exact_mut(plane).enumerate().for_each(|(index, sums)| {
+            let (image, channel) = (index / channels, index % channels);
+            for tap in 0..TAPS {
+                let source = &source[(image * rows + tap * channels + channel) * plane..][..plane];
+                for (from, to, length) in self.runs(tap) {
+                    let passed = &source[from..from + length];
+                    sums[to..to + length].iter_mut().zip(passed).for_each(|(sum, passed)| *sum += passed);
+                }
+            }
+        });
+        Ok(Some(Tensor::from_vec(sums, xs.shape(), xs.device())?))
     }
 }
 

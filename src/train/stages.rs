@@ -84,7 +84,7 @@ mod tests {
     use candle_core::{DType, Device, Tensor};
 
     use super::*;
-    use crate::model::{Architecture, Network, Weights, YoloSize};
+    use crate::model::{Architecture, Weights, YoloSize};
 
     /// A gradient of what flows out of a stage reaches the values of that stage and of those before it, and no others. That tells
     /// to which stage a value belongs, whatever its name.

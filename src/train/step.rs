@@ -83,7 +83,7 @@ impl Run<'_> {
             self.take(step, epoch)?;
             self.state.sums.seconds += started.elapsed().as_secs_f64();
             self.progress.advance(asked);
-            let between = self.options.checkpoint_steps.is_some_and(|every| self.state.step % every == 0);
+            let between = self.options.checkpoint_steps.is_some_and(|every| self.state.step.is_multiple_of(every));
             if between && ready.is_some() {
                 self.checkpoint()?;
             }

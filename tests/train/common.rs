@@ -10,20 +10,20 @@ use leap_binder::model::{Architecture, Card, Weights};
 use leap_binder::rng::SplitMix64;
 use leap_binder::train::{TrainOptions, Trainee};
 
-pub const CLASSES: [&str; 3] = ["rows", "columns", "dots"];
-pub const SIDE: usize = 32;
+pub(crate) const CLASSES: [&str; 3] = ["rows", "columns", "dots"];
+pub(crate) const SIDE: usize = 32;
 
 /// Noisy images of rows, columns and dots in turn. Class of sample `i`: `i % 3`.
 #[derive(Debug, Clone)]
-pub struct Patterns {
-    pub training: i64,
-    pub validation: i64,
+pub(crate) struct Patterns {
+    pub(crate) training: i64,
+    pub(crate) validation: i64,
     /// Samples that cannot be loaded.
-    pub broken: Vec<i64>,
+    pub(crate) broken: Vec<i64>,
     /// Samples whose image is not finite.
-    pub poisoned: Vec<i64>,
+    pub(crate) poisoned: Vec<i64>,
     /// Classes that do not occur.
-    pub absent: Vec<usize>,
+    pub(crate) absent: Vec<usize>,
 }
 
 impl Default for Patterns {
@@ -32,9 +32,9 @@ impl Default for Patterns {
     }
 }
 
-pub struct Pattern {
-    pub image: Vec<f32>,
-    pub class: usize,
+pub(crate) struct Pattern {
+    pub(crate) image: Vec<f32>,
+    pub(crate) class: usize,
 }
 
 impl Dataset for Patterns {
@@ -75,7 +75,7 @@ impl Dataset for Patterns {
     }
 }
 
-pub fn spec() -> ImageSpec {
+pub(crate) fn spec() -> ImageSpec {
     ImageSpec {
         width: SIDE,
         height: SIDE,
@@ -86,7 +86,7 @@ pub fn spec() -> ImageSpec {
     }
 }
 
-pub fn binder(patterns: Patterns) -> Binder<Patterns> {
+pub(crate) fn binder(patterns: Patterns) -> Binder<Patterns> {
     Binder::builder(patterns)
         .image_input("image", spec(), |pattern| Ok((pattern.image.clone(), [SIDE, SIDE, 1])))
         .ground_truth("class", |pattern| {
@@ -105,17 +105,17 @@ pub fn binder(patterns: Patterns) -> Binder<Patterns> {
 }
 
 /// The small CNN from `seed`.
-pub fn small_cnn(seed: u64) -> Weights {
+pub(crate) fn small_cnn(seed: u64) -> Weights {
     let card = Card::new(Architecture::SmallCnn, CLASSES).with_input(spec());
     Weights::random(card, seed).unwrap()
 }
 
-pub fn trainee(weights: &Weights) -> Trainee {
+pub(crate) fn trainee(weights: &Weights) -> Trainee {
     Trainee::new(weights, &Device::Cpu).unwrap()
 }
 
 /// All values of a trainee, as bits.
-pub fn bits(trainee: &Trainee) -> BTreeMap<String, Vec<u32>> {
+pub(crate) fn bits(trainee: &Trainee) -> BTreeMap<String, Vec<u32>> {
     let data = trainee.variables().data().lock().unwrap();
     let of = |(name, var): (&String, &candle_core::Var)| {
         let values = var.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
@@ -125,6 +125,6 @@ pub fn bits(trainee: &Trainee) -> BTreeMap<String, Vec<u32>> {
 }
 
 /// Short runs on the patterns.
-pub fn options(epochs: usize) -> TrainOptions {
+pub(crate) fn options(epochs: usize) -> TrainOptions {
     TrainOptions { epochs, batch_size: 6, learning_rate: 1e-2, ..TrainOptions::default() }
 }
