@@ -7,6 +7,9 @@
 //! into one table of samples, from which come metrics that survive class imbalance. [`explore::explore()`] finds in that table where the
 //! model fails, [`explain::explain()`] shows what it reacts to, and `report` puts all of it into one offline HTML file.
 //!
+//! [`train::train()`] trains a network on the binder's samples, from any start; [`compare::compare()`] tells which of several models is
+//! better, and whether the difference is more than chance.
+//!
 //! The reference binder is [`pneumonia`]: chest X-rays, around DenseNet201 on candle. [`model::Classifier`] is what other
 //! programs embed. Research software, not a diagnostic device.
 //!
