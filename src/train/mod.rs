@@ -35,6 +35,7 @@ mod judge;
 mod loader;
 mod optimiser;
 mod options;
+mod own_loss;
 mod range;
 mod run;
 mod samples;

@@ -14,7 +14,8 @@ use crate::{Error, Result};
 pub struct TrainOptions {
     /// Passes over as many samples as there are for training. Default: 10.
     pub epochs: usize,
-    /// Samples that go through the model together; batch normalisation takes its statistics over them. Default: 16.
+    /// Samples that go through the model together; batch normalisation takes its statistics over them. The last batch of an epoch has what is
+    /// left; a single sample joins the batch before it. Default: 16.
     pub batch_size: usize,
     /// Batches whose gradients are averaged, by their sizes, for one step. Default: 1.
     pub accumulation: usize,
@@ -30,6 +31,9 @@ pub struct TrainOptions {
     pub clip_norm: Option<f64>,
     /// What is minimised. Default: cross-entropy.
     pub criterion: Criterion,
+    /// A loss of the binder that is minimised instead: its mean over the batch. It must read nothing but the first ground truth and the
+    /// prediction, and its operations must have gradients, as the built-in losses' do. Default: none.
+    pub loss: Option<String>,
     /// In which order, and how often, samples are taken. Default: shuffled.
     pub sampling: Sampling,
     /// How training images are varied. Default: not at all.
@@ -88,6 +92,7 @@ impl Default for TrainOptions {
             schedule: Schedule { warm_up: 0.1, decay: Decay::Cosine, floor: 0.0 },
             clip_norm: Some(5.0),
             criterion: Criterion::CrossEntropy { label_smoothing: 0.0, class_weights: ClassWeights::None },
+            loss: None,
             sampling: Sampling::Shuffled,
             augmentation: Augmentation::NONE,
             frozen: Frozen::Nothing,

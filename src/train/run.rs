@@ -8,9 +8,11 @@ use candle_core::{DType, Tensor};
 use super::average::Average;
 use super::loader::Loader;
 use super::optimiser::State as OptimiserState;
+use super::own_loss::OwnLoss;
 use super::samples::Labelled;
 use super::state::{Files, State, Sums, identity};
 use super::stem::Stem;
+use super::step::batches;
 use super::{Epoch, Scores, TrainOptions, Trainee};
 use crate::evaluate::SampleFailure;
 use crate::model::{Checkpoint, Model};
@@ -31,6 +33,8 @@ pub(super) struct Run<'a> {
     pub(super) files: Option<Files>,
     pub(super) state: State,
     pub(super) failures: Vec<SampleFailure>,
+    /// A loss of the binder's, where that is what is minimised.
+    pub(super) loss: Option<OwnLoss<'a>>,
     pub(super) optimiser: OptimiserState,
     pub(super) average: Option<Average>,
     /// The best values so far.
@@ -66,6 +70,7 @@ impl<'a> Run<'a> {
             files: options.folder.as_deref().map(Files::new).transpose()?,
             state: State { identity: identity(options, &**model, (training, validation))?, ..State::default() },
             failures: Vec::new(),
+            loss: options.loss.as_deref().map(|name| OwnLoss::new(loader.interface.binder, name)).transpose()?,
             optimiser: OptimiserState::new(options.optimiser),
             average,
             best: None,
@@ -103,14 +108,9 @@ impl<'a> Run<'a> {
         self.state.stopped || self.state.epoch >= self.options.epochs
     }
 
-    /// Batches of an epoch.
-    pub(super) fn batches(&self) -> usize {
-        self.training.len().div_ceil(self.options.batch_size)
-    }
-
     /// Steps of an epoch.
     pub(super) fn steps(&self) -> usize {
-        self.batches().div_ceil(self.options.accumulation)
+        batches(self.training.len(), self.options.batch_size).len().div_ceil(self.options.accumulation)
     }
 
     /// The rest of the epoch that is going on, and its judgement.

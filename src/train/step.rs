@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Instant;
 
 use candle_core::{DType, Tensor};
@@ -56,31 +57,45 @@ impl Step {
     }
 }
 
+/// The batches of an epoch of `samples`: `size` to each, the rest in the last. A single sample that is left over joins the batch before
+/// it, since there are no statistics over one.
+pub(super) fn batches(samples: usize, size: usize) -> Vec<Range<usize>> {
+    let whole = (0..samples).step_by(size).map(|start| start..(start + size).min(samples));
+    let mut batches: Vec<Range<usize>> = whole.collect();
+    if let [.., before, last] = batches.as_mut_slice()
+        && last.len() == 1
+        && size > 1
+    {
+        before.end = last.end;
+        batches.pop();
+    }
+    batches
+}
+
 impl Run<'_> {
     /// The steps of the epoch that are left.
     pub(super) fn steps_of(&mut self, epoch: usize, order: &[usize]) -> Result<()> {
-        let size = self.options.batch_size;
         let first = self.state.step * self.options.accumulation;
-        self.progress.advance((first * size).min(order.len()));
-        let chunks: Vec<(usize, &[usize])> = order.chunks(size).enumerate().skip(first).collect();
-        let mut chunks = chunks.into_iter();
-        let mut ready = chunks.next().map(|(at, places)| self.load(epoch, at * size, places));
+        let mut left = batches(order.len(), self.options.batch_size).into_iter().skip(first).peekable();
+        self.progress.advance(left.peek().map_or(order.len(), |batch| batch.start));
+        let load = |run: &Self, batch: Range<usize>| (batch.clone(), run.load(epoch, batch.start, &order[batch]));
+        let mut ready = left.next().map(|batch| load(self, batch));
         while ready.is_some() {
             let started = Instant::now();
             let mut step = Step::default();
             for _ in 0..self.options.accumulation {
-                let Some(batch) = ready.take() else { break };
-                let next = chunks.next();
+                let Some((places, batch)) = ready.take() else { break };
+                let next = left.next();
                 let micro = step.batches;
                 let (learned, loaded) = rayon::join(
-                    || self.gradients(batch?, micro),
-                    || next.map(|(at, places)| self.load(epoch, at * size, places)),
+                    || self.gradients(batch?, &order[places], micro),
+                    || next.map(|batch| load(self, batch)),
                 );
                 ready = loaded;
                 step.add(learned?)?;
             }
             let asked = step.asked;
-            self.take(step, epoch)?;
+            self.take(step)?;
             self.state.sums.seconds += started.elapsed().as_secs_f64();
             self.progress.advance(asked);
             let between = self.options.checkpoint_steps.is_some_and(|every| self.state.step.is_multiple_of(every));
@@ -91,7 +106,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The next batch for the stages that learn, or for those before them where nothing is kept.
+    /// A batch for the stages that learn, or for those before them where nothing is kept. `first` is its place in the epoch.
     fn load(&self, epoch: usize, first: usize, places: &[usize]) -> Result<Batch> {
         if let Some(features) = &self.stem.training {
             return features.batch(places);
@@ -100,8 +115,8 @@ impl Run<'_> {
         self.loader.batch(&samples, Some((epoch, first)))
     }
 
-    /// Loss and gradients of a batch.
-    fn gradients(&self, batch: Batch, micro: usize) -> Result<Learned> {
+    /// Loss and gradients of a batch, which is made of the training samples at `places`.
+    fn gradients(&self, batch: Batch, places: &[usize], micro: usize) -> Result<Learned> {
         let asked = batch.places.len() + batch.failures.len();
         let Some(inputs) = batch.inputs else {
             return Ok(Learned { asked, failures: batch.failures, ..Learned::default() });
@@ -124,12 +139,18 @@ impl Run<'_> {
                 model.forward_from_t(split, &features, mode)?
             }
         };
-        let loss = self.options.criterion.compute(&output.logits, &targets, &self.counts)?;
+        let loss = match &self.loss {
+            None => self.options.criterion.compute(&output.logits, &targets, &self.counts)?,
+            Some(loss) => {
+                let samples: Vec<&Labelled> = batch.places.iter().map(|&at| &self.training[places[at]]).collect();
+                loss.compute(&output.logits, &targets, &samples)?
+            }
+        };
         let value =
             loss.to_dtype(DType::F64).and_then(|loss| loss.to_scalar::<f64>()).map_err(Error::tensor("loss"))?;
         if !value.is_finite() {
-            let sample = batch.places.first().map_or(0, |place| *place);
-            return Err(self.diverged("a finite loss", format!("{value} (first place of the batch: {sample})")));
+            let ids: Vec<String> = places.iter().map(|&place| self.training[place].id.to_string()).collect();
+            return Err(self.diverged("a finite loss", format!("{value} on the samples {}", ids.join(", "))));
         }
         let mut store = loss.backward().map_err(Error::tensor("gradients"))?;
         let frozen = self.stem.frozen.unwrap_or_default();
@@ -141,7 +162,7 @@ impl Run<'_> {
     }
 
     /// One step of the optimiser.
-    fn take(&mut self, step: Step, epoch: usize) -> Result<()> {
+    fn take(&mut self, step: Step) -> Result<()> {
         let Step { mut gradients, loss, samples, failures, .. } = step;
         self.state.sums.failures += failures.len();
         self.failures.extend(failures);
@@ -175,7 +196,6 @@ impl Run<'_> {
         state.sums.loss += loss;
         state.sums.samples += samples;
         state.sums.norm += norm;
-        debug_assert_eq!(state.epoch, epoch);
         match &mut self.average {
             Some(average) => average.update(self.trainee.variables(), self.state.steps),
             None => Ok(()),

@@ -180,6 +180,7 @@ fn options_that_cannot_work_are_named() {
         ("clip_norm", TrainOptions { clip_norm: Some(-1.0), ..good.clone() }),
         ("ema", TrainOptions { ema: Some(1.0), ..good.clone() }),
         ("resume", TrainOptions { resume: true, ..good.clone() }),
+        ("loss", TrainOptions { loss: Some("dice".to_owned()), ..good.clone() }),
         ("input", TrainOptions { input: Some("sound".to_owned()), ..good.clone() }),
     ];
     for (name, options) in wrong {

@@ -1,13 +1,19 @@
 //! What training is for: that it learns, whatever the options, and the same for any number of threads.
 
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{Module, VarBuilder, VarMap};
 use leap_binder::contract::DataState;
 use leap_binder::imaging::{Colours, ImageSpec};
-use leap_binder::model::{Architecture, Card, Classifier, Weights};
+use leap_binder::model::{Architecture, Card, Classifier, Mode, Model, Output, Weights};
 use leap_binder::train::{
     Augmentation, ClassWeights, Criterion, Frozen, Monitor, Optimiser, Samples, Sampling, TrainOptions, Trainee, train,
 };
 
-use crate::common::{CLASSES, Patterns, binder, bits, options, small_cnn, spec, trainee};
+use leap_binder::{Error, Result};
+
+use crate::common::{CLASSES, Patterns, SIDE, binder, bits, options, small_cnn, spec, trainee};
 
 /// Trains until the patterns are known by heart, or gives up; the share of training samples that are right in evaluation.
 fn learnt(weights: &Weights, options: &TrainOptions) -> f64 {
@@ -15,7 +21,7 @@ fn learnt(weights: &Weights, options: &TrainOptions) -> f64 {
     let trainee = trainee(weights);
     let samples = Samples::of_subsets(&binder).unwrap();
     train(&binder, &trainee, &Samples { validation: vec![], ..samples }, options, &()).unwrap();
-    let classifier = Classifier::new(&trainee.weights().unwrap(), &candle_core::Device::Cpu).unwrap();
+    let classifier = Classifier::new(&trainee.weights().unwrap(), &Device::Cpu).unwrap();
     let evaluation =
         leap_binder::evaluate::evaluate(&binder, &classifier, &[DataState::Training], &Default::default(), &())
             .unwrap();
@@ -40,6 +46,7 @@ fn every_way_of_training_learns_by_heart() {
                 ..options(150)
             },
         ),
+        ("the binder's own loss", TrainOptions { loss: Some("cross_entropy".to_owned()), ..options(15) }),
         ("focal", TrainOptions { criterion: Criterion::Focal { gamma: 2.0, class_weights: weighted }, ..options(15) }),
         (
             "balanced softmax",
@@ -92,7 +99,7 @@ fn the_small_cnn_learns_patterns() {
     assert_eq!(accuracy, 1.0);
     // The best values are in the trainee, and what evaluates them agrees.
     let binder = binder(Patterns::default());
-    let classifier = Classifier::new(&trainee.weights().unwrap(), &candle_core::Device::Cpu).unwrap();
+    let classifier = Classifier::new(&trainee.weights().unwrap(), &Device::Cpu).unwrap();
     let evaluation =
         leap_binder::evaluate::evaluate(&binder, &classifier, &[DataState::Training], &Default::default(), &())
             .unwrap();
@@ -185,4 +192,83 @@ fn early_stopping_keeps_the_best() {
 
 fn trainee_of(weights: &Weights) -> Trainee {
     trainee(weights)
+}
+
+/// One linear layer over the pixels, as a model of one's own.
+#[derive(Debug)]
+struct Pixels {
+    layer: candle_nn::Linear,
+    classes: Vec<String>,
+    input: ImageSpec,
+}
+
+impl Model for Pixels {
+    fn name(&self) -> &str {
+        "pixels"
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn input(&self) -> &ImageSpec {
+        &self.input
+    }
+
+    fn latent_dim(&self) -> usize {
+        SIDE * SIDE
+    }
+
+    fn parameters(&self) -> usize {
+        CLASSES.len() * (SIDE * SIDE + 1)
+    }
+
+    fn device(&self) -> &Device {
+        &Device::Cpu
+    }
+
+    fn forward(&self, xs: &Tensor) -> Result<Output> {
+        self.forward_t(xs, Mode::Eval)
+    }
+
+    fn forward_t(&self, xs: &Tensor, _mode: Mode) -> Result<Output> {
+        let pass = || {
+            let latent = xs.flatten_from(1)?;
+            Ok(Output { logits: self.layer.forward(&latent)?, latent })
+        };
+        pass().map_err(|source| Error::Tensor { stage: "pixels".to_owned(), source })
+    }
+}
+
+#[test]
+fn a_model_of_ones_own_learns() {
+    let variables = VarMap::new();
+    let vb = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let layer = candle_nn::linear(SIDE * SIDE, CLASSES.len(), vb.pp("layer")).unwrap();
+    // What candle draws is not seeded.
+    for (name, var) in variables.data().lock().unwrap().iter() {
+        assert!(name.starts_with("layer."));
+        var.set(&var.zeros_like().unwrap()).unwrap();
+    }
+    let model = Pixels { layer, classes: CLASSES.map(str::to_owned).to_vec(), input: spec() };
+    let trainee = Trainee::around(Arc::new(model), variables).unwrap();
+    let binder = binder(Patterns::default());
+    let folder = tempfile::tempdir().unwrap();
+    let options = TrainOptions { ema: Some(0.5), folder: Some(folder.path().to_path_buf()), ..options(10) };
+    let report = train(&binder, &trainee, &Samples::of_subsets(&binder).unwrap(), &options, &()).unwrap();
+    assert_eq!(report.history.best().unwrap().validation.unwrap().accuracy, 1.0);
+    assert!(trainee.weights().is_err());
+    // It cannot be cut, so nothing of it can stand still.
+    let frozen = TrainOptions { frozen: Frozen::AllButHead, folder: None, ..options };
+    assert!(train(&binder, &trainee, &Samples::of_subsets(&binder).unwrap(), &frozen, &()).is_err());
+}
+
+#[test]
+fn a_single_sample_left_over_joins_the_batch_before_it() {
+    // 25 samples in batches of 8: three steps, not four, of which the last would have no statistics.
+    let binder = binder(Patterns { training: 25, ..Patterns::default() });
+    let trainee = trainee(&small_cnn(1));
+    let options = TrainOptions { batch_size: 8, ..options(1) };
+    let report = train(&binder, &trainee, &Samples::of_subsets(&binder).unwrap(), &options, &()).unwrap();
+    assert_eq!(report.history.epochs[0].steps, 3);
 }
