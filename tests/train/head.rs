@@ -129,8 +129,7 @@ fn the_number_of_threads_changes_no_bit() {
     let values = (0..rows * 11).map(|place| ((place * 7919) % 1013) as f32 / 500.0).collect();
     let labels = (0..rows).map(|row| (row / 5) % 3).collect();
     let features = LabelledRows::new(["a", "b", "c"], 11, values, labels).unwrap();
-    let mut options = HeadOptions::default();
-    options.c = vec![0.01, 1.0];
+    let options = HeadOptions { c: vec![0.01, 1.0], ..HeadOptions::default() };
     let fit = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| HeadFit::new(&features, &options).unwrap())
