@@ -11,19 +11,18 @@ mod network;
 #[path = "../pneumonia/progress.rs"]
 mod progress;
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use candle_core::DType;
 use clap::Parser;
 use leap_binder::binder::Binder;
-use leap_binder::contract::DataState;
+use leap_binder::contract::{DataState, SampleId};
 use leap_binder::evaluate::{Evaluation, evaluate};
 use leap_binder::metrics::{Bootstrap, Predictions, Temperature};
 use leap_binder::model::{Classifier, Weights, device};
 use leap_binder::pneumonia::{ChestXrays, Config, binder};
-use leap_binder::train::{Audit, Cohort, Samples, SplitOptions};
+use leap_binder::train::{Audit, Cohort, Samples, SplitOptions, predict};
 use leap_binder::{Error, Result};
 
 use args::{Args, Way};
@@ -62,6 +61,7 @@ fn run(args: &Args) -> Result<()> {
     println!("The split as it was given\n{audit}\n");
     let cohort = Cohort::of_binder(&binder, &[DataState::Training, DataState::Validation], Some(PATIENT))?;
     let samples = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
+    write_split(&args.out.join("split.json"), &samples)?;
     println!("Split anew by patient: {} X-rays train, {} judge.\n", samples.training.len(), samples.validation.len());
     let job = Job { args, binder, samples, progress: Console::default() };
     match &args.way {
@@ -69,6 +69,14 @@ fn run(args: &Args) -> Result<()> {
         Way::Finetune { weights, frozen, run } => network::finetune(&job, weights.as_deref(), frozen, run),
         Way::Scratch { network, run } => network::from_scratch(&job, *network, run),
     }
+}
+
+/// Notes which X-rays train and which judge.
+fn write_split(path: &Path, samples: &Samples) -> Result<()> {
+    let ids = |part: &[(DataState, SampleId)]| part.iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>();
+    let split = serde_json::json!({"training": ids(&samples.training), "validation": ids(&samples.validation)});
+    let failed = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    std::fs::write(path, format!("{split:#}\n")).map_err(failed)
 }
 
 impl Job<'_> {
@@ -91,13 +99,11 @@ impl Job<'_> {
         }
     }
 
-    /// Those of an evaluation's rows that judge.
-    fn judged(&self, evaluation: &Evaluation) -> Result<Predictions> {
-        let judging: HashSet<_> = self.samples.validation.iter().map(|(state, id)| (*state, id)).collect();
-        let rows = evaluation.table.rows.iter().filter(|row| judging.contains(&(row.state, &row.id)));
-        let rows: Vec<_> = rows.filter_map(|row| Some((row.label?, row.probabilities.clone()))).collect();
-        let (truths, probabilities): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-        Predictions::new(evaluation.table.classes.clone(), truths, probabilities.concat())
+    /// What `weights` say of the X-rays that judge.
+    fn judged(&self, weights: &Weights) -> Result<Predictions> {
+        let model = Classifier::new(weights, &device(&self.args.device)?)?;
+        let (predictions, _) = predict(&self.binder, &model, &self.samples.validation, 16, &self.progress)?;
+        Ok(predictions)
     }
 
     /// What the weights file at `path` says of the test subset, printed.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use leap_binder::Result;
-use leap_binder::contract::DataState;
+use leap_binder::metrics::{Bootstrap, ClassificationReport};
 use leap_binder::model::{Architecture, Card, Weights, device, save};
 use leap_binder::pneumonia::{Config, shipped};
 use leap_binder::train::{Epoch, Frozen, TrainOptions, Trainee, train};
@@ -18,6 +18,12 @@ pub(crate) fn finetune(job: &Job<'_>, weights: Option<&Path>, frozen: &str, run:
         "all-but-head" => Frozen::AllButHead,
         stage => Frozen::Through(stage.to_owned()),
     };
+    let before = ClassificationReport::new(&job.judged(&weights)?, &Bootstrap::NONE)?;
+    println!(
+        "Before, on the X-rays that judge: log loss {:.4}, balanced accuracy {:.4}.\n",
+        before.log_loss.value.unwrap_or(f64::NAN),
+        before.balanced_accuracy.value.unwrap_or(f64::NAN)
+    );
     learn(job, &weights, run.options(job.args, frozen, false), !run.uncalibrated)
 }
 
@@ -48,8 +54,7 @@ fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions, calibrate: boo
         );
     }
     report.failures.iter().for_each(|failure| println!("left out: {} ({})", failure.id, failure.message));
-    let evaluation = job.evaluate(&trainee.weights()?, &[DataState::Training, DataState::Validation])?;
-    let temperature = temperature(&job.judged(&evaluation)?);
+    let temperature = temperature(&job.judged(&trainee.weights()?)?);
     println!("\nTemperature of the validation samples: {:.3}\n", temperature.value());
     let mut card = weights.card().clone().with(Card::DATA_MANIFEST, report.data_manifest);
     if let Some(source) = &job.args.source {

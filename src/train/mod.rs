@@ -53,6 +53,7 @@ pub use augment::Augmentation;
 pub use criterion::{ClassWeights, Criterion};
 pub use head::{CandidateScore, HeadFit, HeadOptions, LabelledRows, LinearHead, OutOfFold, Scoring};
 pub use history::{Epoch, History};
+pub use judge::predict;
 pub use optimiser::Optimiser;
 pub use options::{TrainOptions, Unfreeze};
 pub use samples::Samples;
