@@ -34,7 +34,7 @@ pub(crate) fn baseline(binder: &Registry, patients: &Patients, states: &[DataSta
     let groups = training.ids.iter().map(|id| patients.get(id).cloned());
     let classes = binder.predictions().first().map_or_else(Vec::new, |prediction| prediction.labels.clone());
     let rows = LabelledRows::new(classes.clone(), training.columns, training.values, training.labels)?;
-    let rows = rows.with_groups(groups.collect::<Vec<_>>())?;
+    let rows = rows.with_groups(groups.collect::<Vec<_>>())?.with_ids(&training.ids)?;
     let head = HeadFit::new(&rows, &HeadOptions { seed, ..HeadOptions::default() })?.head;
     let mut contender: Option<Contender> = None;
     for &state in states {
@@ -69,7 +69,11 @@ fn statistics(binder: &Registry, state: DataState) -> Result<Statistics> {
         found.values.extend(statistics.filter_map(|(_, value)| number(value)));
         found.columns = found.values.len() - before;
         let label = sample.metadata.iter().find(|(name, _)| name == "gt_label").and_then(|(_, value)| number(value));
-        found.labels.push(label.map_or(0, |label| label as usize));
+        let Some(label) = label else {
+            let (expected, found) = ("gt_label among the metadata".to_owned(), format!("none for {id}"));
+            return Err(Error::Argument { function: "baseline", expected, found });
+        };
+        found.labels.push(label as usize);
         found.ids.push(id);
     }
     Ok(found)

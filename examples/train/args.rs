@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as Options, Parser, Subcommand};
 use leap_binder::model::Architecture;
@@ -16,7 +16,8 @@ pub(crate) struct Args {
     /// Folder of X-rays, as for the example pneumonia [default: the shipped sample]
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
-    /// The share of the patients outside the test subset that judge instead of train
+    /// The share of the X-rays outside the test subset that judge instead of train: those of the validation subset, and whole patients of the
+    /// training subset
     #[arg(long, value_name = "SHARE", default_value_t = 0.1, global = true)]
     pub(crate) validation: f64,
     /// cpu, cuda or cuda:N
@@ -25,9 +26,12 @@ pub(crate) struct Args {
     /// Where everything that is drawn at random begins
     #[arg(long, value_name = "N", default_value_t = 0, global = true)]
     pub(crate) seed: u64,
-    /// Folder for the files that are written
-    #[arg(long, value_name = "DIR", default_value = "out/train", global = true)]
-    pub(crate) out: PathBuf,
+    /// Folder for the files that are written [default: out/train/ and the way's name]
+    #[arg(long, value_name = "DIR", global = true)]
+    out: Option<PathBuf>,
+    /// Do not look at the test subset: for runs of which one is still to be chosen
+    #[arg(long, global = true)]
+    pub(crate) no_test: bool,
     /// Where the X-rays come from and under which licence, for the weights file
     #[arg(long, value_name = "TEXT", global = true)]
     pub(crate) source: Option<String>,
@@ -43,6 +47,9 @@ pub(crate) enum Way {
         /// Weights whose head is replaced [default: the shipped DenseNet201]
         #[arg(long, value_name = "FILE")]
         weights: Option<PathBuf>,
+        /// The network has not learnt from these X-rays: then probabilities out of fold also tell which labels to look at
+        #[arg(long)]
+        unseen: bool,
     },
     /// Goes on training the end of a network
     Finetune {
@@ -106,6 +113,15 @@ impl Args {
     pub(crate) fn data(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(shipped::sample)
     }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        let way = match &self.way {
+            Way::Head { .. } => "head",
+            Way::Finetune { .. } => "finetune",
+            Way::Scratch { network, .. } => network.name(),
+        };
+        self.out.clone().unwrap_or_else(|| Path::new("out/train").join(way))
+    }
 }
 
 impl Run {
@@ -132,7 +148,7 @@ impl Run {
             patience: self.patience,
             seed: args.seed,
             checkpoint_steps: Some(100),
-            folder: Some(args.out.clone()),
+            folder: Some(args.out()),
             resume: self.resume,
             ..TrainOptions::default()
         }

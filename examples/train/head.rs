@@ -11,7 +11,7 @@ use leap_binder::train::{HeadFit, HeadOptions, LabelledRows};
 
 use super::{Job, PATIENT};
 
-pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
+pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>, unseen: bool) -> Result<()> {
     let weights = Weights::open(weights.map_or_else(shipped::weights, Path::to_path_buf))?;
     let known = [DataState::Training, DataState::Validation];
     let evaluation = job.evaluate(&weights, &known)?;
@@ -29,18 +29,23 @@ pub(crate) fn fit(job: &Job<'_>, weights: Option<&Path>) -> Result<()> {
     for score in &fit.scores {
         println!("  C {:>8.0e}: log loss {:.4}", score.c, score.mean);
     }
-    if let Some(held_out) = &fit.out_of_fold {
+    if unseen && let Some(held_out) = &fit.out_of_fold {
         let table = rows.rescored(&evaluation.table, &held_out.probabilities)?;
         let options = MislabeledOptions { out_of_sample: true, ..MislabeledOptions::default() };
         println!("\nLabels to look at, by probabilities out of fold:");
         for insight in mislabeled_samples(&table, None, &options)? {
             println!("  {}", insight.sentence);
         }
+    } else if !unseen {
+        println!(
+            "Out of fold for the head only: what the network itself has learnt from these X-rays is in its latents, and flatters \
+             these numbers. (--unseen says that it has not.)"
+        );
     }
     let (_, variables) = weights.trainable(&leap_binder::model::device("cpu")?)?;
     fit.head.install(&variables, weights.card())?;
-    let path = job.args.out.join("head.safetensors");
-    save(&path, &variables, weights.card(), job.save_as()?)?;
-    println!();
+    let path = job.out.join("head.safetensors");
+    let card = job.card(weights.card()).with("recipe", format!("head fitted to latents, C = {:e}", fit.c));
+    save(&path, &variables, &card, job.save_as()?)?;
     job.report(&path)
 }

@@ -11,7 +11,8 @@ mod network;
 #[path = "../pneumonia/progress.rs"]
 mod progress;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use candle_core::DType;
@@ -20,7 +21,7 @@ use leap_binder::binder::Binder;
 use leap_binder::contract::{DataState, SampleId};
 use leap_binder::evaluate::{Evaluation, evaluate};
 use leap_binder::metrics::{Bootstrap, Predictions, Temperature};
-use leap_binder::model::{Classifier, Weights, device};
+use leap_binder::model::{Card, Classifier, Weights, device};
 use leap_binder::pneumonia::{ChestXrays, Config, binder};
 use leap_binder::train::{Audit, Cohort, Samples, SplitOptions, predict};
 use leap_binder::{Error, Result};
@@ -45,27 +46,38 @@ fn main() -> ExitCode {
 /// What every way of training is given.
 struct Job<'a> {
     args: &'a Args,
+    out: PathBuf,
     binder: Binder<ChestXrays>,
     samples: Samples,
     progress: Console,
 }
 
 fn run(args: &Args) -> Result<()> {
-    std::fs::create_dir_all(&args.out).map_err(|source| Error::Io {
-        action: "create",
-        path: args.out.clone(),
-        source,
-    })?;
+    let out = args.out();
+    std::fs::create_dir_all(&out).map_err(|source| Error::Io { action: "create", path: out.clone(), source })?;
     let binder = binder(ChestXrays::open(args.data(), Config::default())?)?;
     let audit = Audit::of_binder(&binder, PATIENT, ChestXrays::PATIENT_RULE)?;
     println!("The split as it was given\n{audit}\n");
     let cohort = Cohort::of_binder(&binder, &[DataState::Training, DataState::Validation], Some(PATIENT))?;
-    let samples = cohort.split(&SplitOptions { share: args.validation, seed: args.seed, ..SplitOptions::default() })?;
-    write_split(&args.out.join("split.json"), &samples)?;
-    println!("Split anew by patient: {} X-rays train, {} judge.\n", samples.training.len(), samples.validation.len());
-    let job = Job { args, binder, samples, progress: Console::default() };
+    cohort.left_out().iter().for_each(|failure| println!("left out: {} ({})", failure.id, failure.message));
+    let options = SplitOptions {
+        share: args.validation,
+        judging: Some(DataState::Validation),
+        seed: args.seed,
+        ..SplitOptions::default()
+    };
+    let samples = cohort.split(&options)?;
+    write_split(&out.join("split.json"), &samples)?;
+    if !matches!(args.way, Way::Head { .. }) {
+        println!(
+            "Split anew by patient: {} X-rays train, {} judge.\n",
+            samples.training.len(),
+            samples.validation.len()
+        );
+    }
+    let job = Job { args, out, binder, samples, progress: Console::default() };
     match &args.way {
-        Way::Head { weights } => head::fit(&job, weights.as_deref()),
+        Way::Head { weights, unseen } => head::fit(&job, weights.as_deref(), *unseen),
         Way::Finetune { weights, frozen, run } => network::finetune(&job, weights.as_deref(), frozen, run),
         Way::Scratch { network, run } => network::from_scratch(&job, *network, run),
     }
@@ -84,6 +96,15 @@ impl Job<'_> {
     fn evaluate(&self, weights: &Weights, states: &[DataState]) -> Result<Evaluation> {
         let model = Classifier::new(weights, &device(&self.args.device)?)?;
         evaluate(&self.binder, &model, states, &Default::default(), &self.progress)
+    }
+
+    /// The card of weights that were made of those of `start`: what was said of the latter's values no longer holds.
+    fn card(&self, start: &Card) -> Card {
+        let mut card = Card { provenance: BTreeMap::new(), ..start.clone() };
+        if let Some(source) = self.args.source.as_ref().or(start.provenance.get(Card::DATA)) {
+            card = card.with(Card::DATA, source);
+        }
+        card
     }
 
     /// The type that weights files get.
@@ -106,8 +127,12 @@ impl Job<'_> {
         Ok(predictions)
     }
 
-    /// What the weights file at `path` says of the test subset, printed.
+    /// What the weights file at `path` says of the test subset, printed unless that is not to be looked at.
     fn report(&self, path: &Path) -> Result<()> {
+        println!("written: {}\n", path.display());
+        if self.args.no_test {
+            return Ok(());
+        }
         let evaluation = self.evaluate(&Weights::open(path)?, &[DataState::Test])?;
         let predictions = evaluation.predictions(&[])?;
         println!("Test subset\n{}", evaluation.report(&[], &Bootstrap::default())?);
@@ -117,11 +142,10 @@ impl Job<'_> {
         let largest = counts.iter().max().copied().unwrap_or_default() as f64 / predictions.y_true().len() as f64;
         println!(
             "Normal against pneumonia: accuracy {:.4}, ROC-AUC {:.4}. Always naming the largest class: accuracy {largest:.4}, \
-             balanced accuracy {:.4}.\nwritten: {}",
+             balanced accuracy {:.4}.",
             merged.accuracy.value.unwrap_or(f64::NAN),
             merged.macro_roc_auc.value.unwrap_or(f64::NAN),
-            1.0 / counts.len() as f64,
-            path.display()
+            1.0 / counts.len() as f64
         );
         Ok(())
     }

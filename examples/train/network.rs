@@ -6,7 +6,7 @@ use leap_binder::Result;
 use leap_binder::metrics::{Bootstrap, ClassificationReport};
 use leap_binder::model::{Architecture, Card, Weights, device, save};
 use leap_binder::pneumonia::{Config, shipped};
-use leap_binder::train::{Epoch, Frozen, TrainOptions, Trainee, train};
+use leap_binder::train::{Epoch, Frozen, Scores, TrainOptions, Trainee, train};
 
 use super::args::Run;
 use super::{Job, temperature};
@@ -20,7 +20,8 @@ pub(crate) fn finetune(job: &Job<'_>, weights: Option<&Path>, frozen: &str, run:
     };
     let before = ClassificationReport::new(&job.judged(&weights)?, &Bootstrap::NONE)?;
     println!(
-        "Before, on the X-rays that judge: log loss {:.4}, balanced accuracy {:.4}.\n",
+        "Before, on the X-rays that judge: log loss {:.4}, balanced accuracy {:.4}. Those that the network has learnt from already\n\
+         flatter these numbers and those below.\n",
         before.log_loss.value.unwrap_or(f64::NAN),
         before.balanced_accuracy.value.unwrap_or(f64::NAN)
     );
@@ -54,26 +55,24 @@ fn learn(job: &Job<'_>, weights: &Weights, options: TrainOptions, calibrate: boo
         );
     }
     report.failures.iter().for_each(|failure| println!("left out: {} ({})", failure.id, failure.message));
-    let temperature = temperature(&job.judged(&trainee.weights()?)?);
-    println!("\nTemperature of the validation samples: {:.3}\n", temperature.value());
-    let mut card = weights.card().clone().with(Card::DATA_MANIFEST, report.data_manifest);
-    if let Some(source) = &job.args.source {
-        card = card.with(Card::DATA, source);
-    }
-    card = card.with("recipe", serde_json::to_string(&options).unwrap_or_default());
+    // The judging samples calibrate too: the head is divided by their temperature.
+    let judged = job.judged(&trainee.weights()?)?;
+    let temperature = temperature(&judged);
+    println!("\nTemperature of the validation samples: {:.3}", temperature.value());
+    let mut card = job.card(weights.card()).with(Card::DATA_MANIFEST, report.data_manifest);
+    let mut final_scores = Scores::of(&judged)?;
     if calibrate {
         trainee.calibrate(temperature)?;
+        final_scores = Scores::of(&temperature.apply(&judged)?)?;
         card = card.with("temperature", format!("{:.6}, folded into the head", temperature.value()));
     }
-    let path = job.args.out.join(format!("{}.safetensors", weights.architecture()));
-    let best = report.history.best();
-    let metrics = best.and_then(|epoch| epoch.validation).map(|scores| {
-        [("validation_log_loss", scores.log_loss), ("validation_balanced_accuracy", scores.balanced_accuracy)]
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect()
-    });
-    let card = card.with_metrics(&metrics.unwrap_or_default());
+    let metrics = [
+        ("validation_log_loss", final_scores.log_loss),
+        ("validation_balanced_accuracy", final_scores.balanced_accuracy),
+    ];
+    let card = card.with_metrics(&metrics.map(|(name, value)| (name.to_owned(), value)).into());
+    let card = card.with("recipe", serde_json::to_string(&options).unwrap_or_default());
+    let path = job.out.join(format!("{}.safetensors", weights.architecture()));
     save(&path, trainee.variables(), &card, job.save_as()?)?;
     job.report(&path)
 }

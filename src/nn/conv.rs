@@ -64,9 +64,12 @@ pub(crate) fn pointwise(weight: &Tensor, xs: &Tensor) -> Result<Tensor> {
             let (n, channels, pixels) = xs.dims3()?;
             xs.transpose(0, 1)?.contiguous()?.reshape((channels, n * pixels))
         };
-        let for_weight = rows(grad)?.matmul(&rows(xs)?.t()?)?;
-        let (n, channels) = (xs.dim(0)?, weight.dim(0)?);
-        let for_xs = weight.t()?.broadcast_as((n, weight.dim(1)?, channels))?.matmul(grad)?;
+        let for_weight = rows(grad)?.matmul(&rows(&xs.detach())?.t()?)?;
+        if !xs.track_op() {
+            return Ok((for_weight, None));
+        }
+        let (n, (rows, columns)) = (xs.dim(0)?, weight.dims2()?);
+        let for_xs = Some(weight.detach().t()?.broadcast_as((n, columns, rows))?.matmul(grad)?);
         Ok((for_weight, for_xs))
     })
 }

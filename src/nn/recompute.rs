@@ -40,7 +40,7 @@ where
 /// gradient of the result.
 pub(super) fn with_gradient<G>(a: &Tensor, b: &Tensor, result: Tensor, gradients: G) -> Result<Tensor>
 where
-    G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)> + Send + Sync + 'static,
+    G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Option<Tensor>)> + Send + Sync + 'static,
 {
     let result = Ready::new(result.detach().contiguous()?);
     a.apply_op2(b, WithGradient { result, gradients })
@@ -83,7 +83,7 @@ struct WithGradient<G> {
     gradients: G,
 }
 
-impl<G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)>> CustomOp2 for WithGradient<G> {
+impl<G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Option<Tensor>)>> CustomOp2 for WithGradient<G> {
     fn name(&self) -> &'static str {
         "with-gradient"
     }
@@ -97,8 +97,8 @@ impl<G: Fn(&Tensor, &Tensor, &Tensor) -> Result<(Tensor, Tensor)>> CustomOp2 for
     }
 
     fn bwd(&self, a: &Tensor, b: &Tensor, _result: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (for_a, for_b) = (self.gradients)(&a.detach(), &b.detach(), &grad.contiguous()?)?;
-        Ok((Some(for_a), Some(for_b)))
+        let (for_a, for_b) = (self.gradients)(a, b, &grad.contiguous()?)?;
+        Ok((Some(for_a), for_b))
     }
 }
 

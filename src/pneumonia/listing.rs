@@ -167,7 +167,7 @@ impl Listing {
         // A tenth of the patients, whatever their classes: some may have more images than others.
         let samples =
             training.iter().map(|entry| ((DataState::Training, &*entry.relative), entry.class, Some(&*entry.patient)));
-        let options = SplitOptions { share: 0.1, stratified: false, seed };
+        let options = SplitOptions { share: 0.1, stratified: false, judging: None, seed };
         let split = Cohort::new(classes.labels().iter().copied(), samples).and_then(|cohort| cohort.split(&options));
         let split = split.map_err(|_| Error::Folder {
             path: self.root.join("train"),

@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// What flows out of the frozen stages for each of some samples, kept in memory.
 #[derive(Debug)]
 pub(super) struct Features {
-    /// One for each sample; none where it could not be loaded.
-    rows: Vec<Option<Row>>,
+    /// One for each sample, or why it could not be loaded.
+    rows: Vec<Result<Row, SampleFailure>>,
 }
 
 #[derive(Debug)]
@@ -28,17 +28,16 @@ impl Row {
 }
 
 impl Features {
-    /// Runs `still` up to `split` over all samples, if the result takes at most `memory` bytes. Samples that cannot be loaded are told in
-    /// `failures`.
+    /// Runs `still` up to `split` over all samples, if the result takes at most `memory` bytes. A sample that cannot be loaded is a failure
+    /// of every batch that it is in.
     pub(super) fn compute(
         loader: &Loader<'_>,
         (still, split): (&dyn Model, &str),
         samples: &[Labelled],
         (batch_size, memory): (usize, usize),
-        failures: &mut Vec<SampleFailure>,
         progress: &dyn Progress,
     ) -> Result<Option<Self>> {
-        let mut rows: Vec<Option<Row>> = Vec::with_capacity(samples.len());
+        let mut rows: Vec<Result<Row, SampleFailure>> = Vec::with_capacity(samples.len());
         progress.begin(&format!("run the stages up to {split}"), samples.len());
         let whole: Vec<&Labelled> = samples.iter().collect();
         let mut chunks = whole.chunks(batch_size);
@@ -47,8 +46,7 @@ impl Features {
             let (computed, next) =
                 rayon::join(|| rows_of(still, split, batch?), || chunks.next().map(|chunk| loader.batch(chunk, None)));
             ready = next;
-            let (computed, failed) = computed.inspect_err(|_| progress.end())?;
-            failures.extend(failed);
+            let computed = computed.inspect_err(|_| progress.end())?;
             progress.advance(computed.len());
             rows.extend(computed);
             let each = rows.iter().flatten().next().map_or(0, Row::bytes);
@@ -71,10 +69,13 @@ impl Features {
         let mut batch = Batch { inputs: None, targets: Vec::new(), places: Vec::new(), failures: Vec::new() };
         let mut features = Vec::with_capacity(places.len());
         for (at, row) in places.iter().map(|&place| &self.rows[place]).enumerate() {
-            if let Some(row) = row {
-                features.push(&row.features);
-                batch.targets.extend(&row.target);
-                batch.places.push(at);
+            match row {
+                Ok(row) => {
+                    features.push(&row.features);
+                    batch.targets.extend(&row.target);
+                    batch.places.push(at);
+                }
+                Err(failure) => batch.failures.push(failure.clone()),
             }
         }
         if !features.is_empty() {
@@ -84,19 +85,20 @@ impl Features {
     }
 }
 
-fn rows_of(still: &dyn Model, split: &str, batch: Batch) -> Result<(Vec<Option<Row>>, Vec<SampleFailure>)> {
-    let asked = batch.places.len() + batch.failures.len();
-    let mut rows: Vec<Option<Row>> = (0..asked).map(|_| None).collect();
+fn rows_of(still: &dyn Model, split: &str, batch: Batch) -> Result<Vec<Result<Row, SampleFailure>>> {
+    let mut rows = Vec::with_capacity(batch.places.len() + batch.failures.len());
+    let mut failures = batch.failures.into_iter();
     if let Some(inputs) = &batch.inputs {
         let features = still.forward_to(split, inputs)?.detach();
         let classes = batch.targets.len() / batch.places.len();
         for (row, (&place, target)) in batch.places.iter().zip(batch.targets.chunks(classes)).enumerate() {
+            rows.extend(failures.by_ref().take(place - rows.len()).map(Err));
             // A copy, so that one sample does not keep its whole batch in memory.
             let own = Tensor::new(&[row as u32], features.device())
                 .and_then(|row| features.index_select(&row, 0)?.squeeze(0));
-            let features = own.map_err(Error::tensor(split))?;
-            rows[place] = Some(Row { features, target: target.to_vec() });
+            rows.push(Ok(Row { features: own.map_err(Error::tensor(split))?, target: target.to_vec() }));
         }
     }
-    Ok((rows, batch.failures))
+    rows.extend(failures.map(Err));
+    Ok(rows)
 }

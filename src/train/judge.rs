@@ -95,6 +95,10 @@ fn scored(
     let whole: Vec<(usize, &Labelled)> = samples.iter().enumerate().collect();
     let logits_of = |batch: Result<Batch>| {
         let batch = batch?;
+        if let Some(failure) = batch.failures.first() {
+            let found = format!("one that could be read before: {}", failure.message);
+            return Err(Error::argument("train", "samples that judge in every epoch", found));
+        }
         let Some(inputs) = &batch.inputs else { return Ok((Vec::new(), Vec::new())) };
         let logits = forward(inputs)?.logits.to_vec2::<f32>().map_err(Error::tensor("logits"))?;
         Ok((batch.places, logits))

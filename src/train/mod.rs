@@ -101,9 +101,9 @@ pub struct TrainReport {
 /// # Files
 ///
 /// In [`TrainOptions::folder`]: `checkpoint.safetensors`, from which a stopped run goes on ([`TrainOptions::resume`]);
-/// `best.safetensors`, a weights file that [`Weights::open`](crate::model::Weights::open) reads for a network of the catalogue;
+/// `best.safetensors` (the last values where nothing judges), a weights file that [`Weights::open`](crate::model::Weights::open) reads for a network of the catalogue;
 /// `log.jsonl`, one [`Epoch`] a line; `curve.svg`. Each is written beside its place and renamed, so a run that is killed or finds the disk
-/// full leaves the last good one.
+/// full leaves the last good one. A folder with files of an earlier run is refused unless it is resumed.
 ///
 /// # Determinism
 ///
@@ -126,6 +126,7 @@ pub fn train(
     let model = trainee.model();
     options.frozen_by_epoch(model.split_points())?;
     apart(samples)?;
+    options.check_folder()?;
     let interface = Interface::new("train", binder, &**model, options.input.as_deref())?;
     let loader = Loader::new(interface, &**model, options.augmentation, options.seed);
     let training = usable("training", loader.scan("training", &samples.training, progress))?;
@@ -134,6 +135,10 @@ pub fn train(
         some => usable("validation", loader.scan("validation", some, progress))?,
     };
     let class_counts = training.counts(model.classes().len());
+    let judging = validation.counts(model.classes().len());
+    if options.monitor == Monitor::MacroRocAuc && judging.iter().filter(|count| **count > 0).count() == 1 {
+        return Err(Error::config("monitor", "a score that validation samples of one class have", "macro ROC-AUC"));
+    }
     options.criterion.validate(model.classes(), &class_counts)?;
     let judged = (training.samples.as_slice(), validation.samples.as_slice());
     let mut run = Run::begin(trainee, options, &loader, judged, progress)?;

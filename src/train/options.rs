@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::Files;
 use super::{Augmentation, ClassWeights, Criterion, Decay, Frozen, Monitor, Optimiser, Sampling, Schedule};
 use crate::{Error, Result};
 
@@ -44,7 +45,7 @@ pub struct TrainOptions {
     /// goes on learning. Default: never.
     pub unfreeze: Vec<Unfreeze>,
     /// Whether stages that learn normalise by their batch's statistics, and move the stored ones. Without, they normalise by the stored ones:
-    /// for small batches. Default: yes.
+    /// for small batches; dropout is then off as well. Default: yes.
     pub batch_statistics: bool,
     /// Averages all values over the steps, `average = decay * average + (1 - decay) * value` with a decay that begins small, `min(decay, (1 +
     /// step) / (10 + step))`; the average is what is judged and kept. Default: none.
@@ -65,7 +66,8 @@ pub struct TrainOptions {
     pub folder: Option<PathBuf>,
     /// Steps between two checkpoints inside an epoch; there is always one at its end. Default: none inside.
     pub checkpoint_steps: Option<usize>,
-    /// Goes on from the checkpoint in `folder`, if there is one. Default: begins anew, and refuses a folder with a checkpoint.
+    /// Goes on from the checkpoint in `folder`, if there is one, with a trainee that has the values that the run began with. Default: begins
+    /// anew, and refuses a folder with files of another run.
     #[serde(skip)]
     pub resume: bool,
 }
@@ -151,6 +153,20 @@ impl TrainOptions {
         self.optimiser.validate()?;
         self.schedule.validate()?;
         self.augmentation.validate()
+    }
+
+    /// Refuses a folder with the files of another run.
+    pub(super) fn check_folder(&self) -> Result<()> {
+        let Some(folder) = self.folder.as_deref().filter(|folder| !self.resume && folder.exists()) else {
+            return Ok(());
+        };
+        match Files::new(folder)?.existing().first() {
+            None => Ok(()),
+            Some(path) => {
+                let found = format!("{}; resume the run, or begin in another folder", path.display());
+                Err(Error::config("folder", "a folder without files of a training", found))
+            }
+        }
     }
 
     /// How many stages stand still in each epoch.

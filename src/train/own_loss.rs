@@ -55,7 +55,8 @@ impl<'a> OwnLoss<'a> {
             let values = (self.loss.compute)(&arguments, Place { state: first.state, ids: &ids })?;
             Ok(values.to_dtype(DType::F32)?.flatten_all()?)
         });
-        let on = |violation: Violation| Error::from(violation.on(first.state, Some(&first.id)));
+        // Which sample of the batch is at fault, a loss does not tell.
+        let on = |violation: Violation| Error::from(violation.on(first.state, None));
         let values = values.map_err(on)?;
         if values.elem_count() != samples.len() {
             let expected = format!("one value for each of {} samples", samples.len());

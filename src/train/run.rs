@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 
 use super::average::Average;
 use super::loader::Loader;
-use super::optimiser::State as OptimiserState;
+use super::optimiser::{self, State as OptimiserState};
 use super::own_loss::OwnLoss;
 use super::samples::Labelled;
 use super::state::{Files, State, Sums, identity};
@@ -68,7 +68,10 @@ impl<'a> Run<'a> {
             progress,
             frozen: options.frozen_by_epoch(model.split_points())?,
             files: options.folder.as_deref().map(Files::new).transpose()?,
-            state: State { identity: identity(options, &**model, (training, validation))?, ..State::default() },
+            state: State {
+                identity: identity(options, trainee, &loader.interface.given, (training, validation))?,
+                ..State::default()
+            },
             failures: Vec::new(),
             loss: options.loss.as_deref().map(|name| OwnLoss::new(loader.interface.binder, name)).transpose()?,
             optimiser: OptimiserState::new(options.optimiser),
@@ -83,12 +86,9 @@ impl<'a> Run<'a> {
     fn resume(&mut self) -> Result<()> {
         let Some(files) = self.files.clone() else { return Ok(()) };
         if !self.options.resume {
-            if files.checkpoint().exists() {
-                let found = format!("{}; resume it, or begin in another folder", files.checkpoint().display());
-                return Err(Error::config("folder", "a folder without a checkpoint", found));
-            }
             return Ok(());
         }
+        files.tidy()?;
         let Some((state, file)) = files.load(&self.state.identity)? else { return Ok(()) };
         self.trainee.set(&tensors_below(&file, "variable/", self.trainee)?)?;
         if let Some(average) = &mut self.average {
@@ -100,7 +100,13 @@ impl<'a> Run<'a> {
             self.best = Some(self.trainee.load(&files.best())?);
         }
         self.state = state;
-        Ok(())
+        self.tell(&files)
+    }
+
+    /// Writes log and curve.
+    fn tell(&self, files: &Files) -> Result<()> {
+        self.state.history.write_log(&files.log())?;
+        self.state.history.write_curve(&files.curve(), self.options.monitor)
     }
 
     /// Whether there is nothing left to do.
@@ -124,6 +130,7 @@ impl<'a> Run<'a> {
         self.progress.end();
         done?;
         let started = Instant::now();
+        self.check_values()?;
         let validation = self.judge()?;
         self.state.sums.seconds += started.elapsed().as_secs_f64();
         self.close(validation)
@@ -183,8 +190,7 @@ impl<'a> Run<'a> {
             self.save_best(&files, &validation)?;
         }
         self.checkpoint()?;
-        self.state.history.write_log(&files.log())?;
-        self.state.history.write_curve(&files.curve(), self.options.monitor)
+        self.tell(&files)
     }
 
     fn save_best(&self, files: &Files, validation: &Option<Scores>) -> Result<()> {
@@ -202,9 +208,25 @@ impl<'a> Run<'a> {
         saved
     }
 
+    /// Refuses to go on with values that are not finite, before they take the place of good ones.
+    fn check_values(&self) -> Result<()> {
+        let values = self.trainee.values()?;
+        if optimiser::global_norm(values.values())?.is_finite() {
+            return Ok(());
+        }
+        let mut names = Vec::new();
+        for (name, value) in &values {
+            if !optimiser::global_norm(std::iter::once(value))?.is_finite() {
+                names.push(name.as_str());
+            }
+        }
+        Err(self.diverged("finite values after the last step", format!("others in {}", names.join(", "))))
+    }
+
     /// Writes where the run stands.
     pub(super) fn checkpoint(&self) -> Result<()> {
         let Some(files) = &self.files else { return Ok(()) };
+        self.check_values()?;
         let below = |prefix: &'static str, tensors: BTreeMap<String, Tensor>| {
             tensors.into_iter().map(move |(name, tensor)| (format!("{prefix}{name}"), tensor))
         };
@@ -216,11 +238,15 @@ impl<'a> Run<'a> {
         files.save(&self.state, tensors)
     }
 
-    /// Leaves the best values in the variables, or the average where nothing was judged.
+    /// Leaves the best values in the variables and on the disk; where nothing was judged, the last ones or their average.
     pub(super) fn finish(self) -> Result<(State, Vec<SampleFailure>)> {
         let last = self.average.map(|average| average.values);
+        let judged = self.best.is_some();
         if let Some(values) = self.best.or(last) {
             self.trainee.set(&values)?;
+        }
+        if let Some(files) = self.files.filter(|_| !judged) {
+            self.trainee.save(&files.best(), |card| card)?;
         }
         Ok((self.state, self.failures))
     }

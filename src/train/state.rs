@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::samples::Labelled;
 use super::trainee::on_cpu;
-use super::{History, TrainOptions};
-use crate::model::{Checkpoint, Model, write_safetensors};
+use super::{History, TrainOptions, Trainee};
+use crate::imaging::ImageSpec;
+use crate::model::{Checkpoint, write_safetensors};
 use crate::{Error, Result};
 
 /// The metadata key of [`State`] in a checkpoint.
@@ -45,18 +46,27 @@ pub(super) struct Sums {
     pub(super) seconds: f64,
 }
 
-/// What decides every number of a run, as a SHA-256: options, model, samples with their classes.
+/// What decides every number of a run on one machine, as a SHA-256: options, model, the values that it begins with, how its input is
+/// prepared, samples with their classes.
 pub(super) fn identity(
     options: &TrainOptions,
-    model: &dyn Model,
+    trainee: &Trainee,
+    given: &ImageSpec,
     (training, validation): (&[Labelled], &[Labelled]),
 ) -> Result<String> {
     // What changes no number is left out.
     let options = TrainOptions { checkpoint_steps: None, feature_memory: 0, ..options.clone() };
     let options = serde_json::to_string(&options);
     let options = options.map_err(|error| Error::argument("train", "options that JSON can hold", error.to_string()))?;
-    let model = format!("{} {:?} {}", model.name(), model.classes(), model.input());
-    Ok(digest([options, model, manifest(training), manifest(validation)]))
+    let model = trainee.model();
+    let model = format!("{} {:?} {} {given}", model.name(), model.classes(), model.input());
+    let mut begun = Sha256::new();
+    for (name, value) in trainee.values()? {
+        begun.update(name);
+        let numbers = value.flatten_all().and_then(|value| value.to_dtype(DType::F32)?.to_vec1::<f32>());
+        numbers.map_err(Error::tensor("reading the variables"))?.iter().for_each(|x| begun.update(x.to_le_bytes()));
+    }
+    Ok(digest([options, model, hexadecimal(begun), manifest(training), manifest(validation)]))
 }
 
 /// A digest of samples and their classes, in order.
@@ -71,6 +81,10 @@ fn digest(texts: impl IntoIterator<Item = String>) -> String {
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);
     }
+    hexadecimal(hash)
+}
+
+fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -85,6 +99,28 @@ impl Files {
     pub(super) fn new(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|source| Error::io("create", folder, source))?;
         Ok(Self { folder: folder.to_path_buf() })
+    }
+
+    /// The files of an earlier run that are there.
+    pub(super) fn existing(&self) -> Vec<PathBuf> {
+        self.all().into_iter().filter(|path| path.exists()).collect()
+    }
+
+    /// Removes what a killed run had not finished writing.
+    pub(super) fn tidy(&self) -> Result<()> {
+        let entries = std::fs::read_dir(&self.folder).map_err(|source| Error::io("list", &self.folder, source))?;
+        let own = self.all().map(|path| path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.ends_with(".part") && own.iter().any(|own| name.starts_with(&format!("{own}."))) {
+                std::fs::remove_file(&path).map_err(|source| Error::io("remove", &path, source))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn all(&self) -> [PathBuf; 4] {
+        [self.checkpoint(), self.best(), self.log(), self.curve()]
     }
 
     pub(super) fn checkpoint(&self) -> PathBuf {

@@ -31,10 +31,10 @@ impl Run<'_> {
         };
         let (still, split) = (self.trainee.scorer()?, split.clone());
         let memory = self.options.feature_memory;
-        let mut compute = |samples: &[Labelled], memory: usize| {
+        let compute = |samples: &[Labelled], memory: usize| {
             let size = (self.options.batch_size, memory);
             let of = (&*still, split.as_str());
-            Features::compute(self.loader, of, samples, size, &mut self.failures, self.progress)
+            Features::compute(self.loader, of, samples, size, self.progress)
         };
         let validation = compute(self.validation, memory)?;
         let left = memory.saturating_sub(validation.as_ref().map_or(0, Features::bytes));

@@ -20,8 +20,8 @@ struct Learned {
     /// The mean over the samples.
     loss: f64,
     samples: usize,
-    /// Samples that were to be loaded.
-    asked: usize,
+    /// Places of the samples that were to be loaded.
+    places: Vec<usize>,
     failures: Vec<SampleFailure>,
 }
 
@@ -33,7 +33,7 @@ struct Step {
     /// The sum over the samples.
     loss: f64,
     samples: usize,
-    asked: usize,
+    places: Vec<usize>,
     batches: usize,
     failures: Vec<SampleFailure>,
 }
@@ -50,7 +50,7 @@ impl Step {
         }
         self.loss += learned.loss * weight;
         self.samples += learned.samples;
-        self.asked += learned.asked;
+        self.places.extend(learned.places);
         self.batches += 1;
         self.failures.extend(learned.failures);
         Ok(())
@@ -94,7 +94,7 @@ impl Run<'_> {
                 ready = loaded;
                 step.add(learned?)?;
             }
-            let asked = step.asked;
+            let asked = step.places.len();
             self.take(step)?;
             self.state.sums.seconds += started.elapsed().as_secs_f64();
             self.progress.advance(asked);
@@ -117,9 +117,8 @@ impl Run<'_> {
 
     /// Loss and gradients of a batch, which is made of the training samples at `places`.
     fn gradients(&self, batch: Batch, places: &[usize], micro: usize) -> Result<Learned> {
-        let asked = batch.places.len() + batch.failures.len();
         let Some(inputs) = batch.inputs else {
-            return Ok(Learned { asked, failures: batch.failures, ..Learned::default() });
+            return Ok(Learned { places: places.to_vec(), failures: batch.failures, ..Learned::default() });
         };
         let count = batch.places.len();
         let targets = Tensor::from_vec(batch.targets, (count, self.counts.len()), inputs.device());
@@ -149,8 +148,7 @@ impl Run<'_> {
         let value =
             loss.to_dtype(DType::F64).and_then(|loss| loss.to_scalar::<f64>()).map_err(Error::tensor("loss"))?;
         if !value.is_finite() {
-            let ids: Vec<String> = places.iter().map(|&place| self.training[place].id.to_string()).collect();
-            return Err(self.diverged("a finite loss", format!("{value} on the samples {}", ids.join(", "))));
+            return Err(self.diverged("a finite loss", format!("{value} on the samples {}", self.ids(places))));
         }
         let mut store = loss.backward().map_err(Error::tensor("gradients"))?;
         let frozen = self.stem.frozen.unwrap_or_default();
@@ -158,12 +156,17 @@ impl Run<'_> {
         let gradients = learning
             .filter_map(|parameter| Some((parameter.name.clone(), store.remove(parameter.var.as_tensor())?)))
             .collect();
-        Ok(Learned { gradients, loss: value, samples: count, asked, failures: batch.failures })
+        Ok(Learned { gradients, loss: value, samples: count, places: places.to_vec(), failures: batch.failures })
+    }
+
+    /// The ids of training samples, for errors.
+    fn ids(&self, places: &[usize]) -> String {
+        places.iter().map(|&place| self.training[place].id.to_string()).collect::<Vec<_>>().join(", ")
     }
 
     /// One step of the optimiser.
     fn take(&mut self, step: Step) -> Result<()> {
-        let Step { mut gradients, loss, samples, failures, .. } = step;
+        let Step { mut gradients, loss, samples, failures, places, .. } = step;
         self.state.sums.failures += failures.len();
         self.failures.extend(failures);
         if samples == 0 {
@@ -174,9 +177,15 @@ impl Run<'_> {
         for gradient in gradients.values_mut() {
             *gradient = gradient.affine(mean, 0.0).map_err(Error::tensor("gradients"))?;
         }
+        if gradients.is_empty() {
+            let found = "one that has no gradient, as after `to_vec` or a comparison";
+            return Err(Error::config("loss", "a loss whose gradient reaches what learns", found));
+        }
         let norm = optimiser::global_norm(gradients.values())?;
         if !norm.is_finite() {
-            return Err(self.diverged("finite gradients", format!("a norm of {norm}")));
+            return Err(
+                self.diverged("finite gradients", format!("a norm of {norm} on the samples {}", self.ids(&places)))
+            );
         }
         let clip = self.options.clip_norm.map_or(1.0, |most| optimiser::clip_factor(norm, most));
         let rate = self.rate();

@@ -1,13 +1,15 @@
 //! What can go wrong says what it is, and leaves the last good checkpoint.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
+use leap_binder::binder::BinderBuilder;
 use leap_binder::contract::{DataState, Dataset, HandlerResult, SampleId, Subset, ground_truth, prediction};
-use leap_binder::model::Checkpoint;
 use leap_binder::progress::Progress;
-use leap_binder::train::{ClassWeights, Criterion, Optimiser, Samples, Sampling, TrainOptions, TrainReport, train};
+use leap_binder::train::{
+    ClassWeights, Criterion, Monitor, Optimiser, Samples, Sampling, TrainOptions, TrainReport, train,
+};
 use leap_binder::{Binder, Error, Result};
 
 use crate::common::{CLASSES, Pattern, Patterns, SIDE, binder, options, small_cnn, spec, trainee};
@@ -56,7 +58,7 @@ fn a_class_without_samples_is_named() {
     let balanced = TrainOptions { sampling: Sampling::Balanced, ..options(1) };
     let error = run(without(), &balanced).unwrap_err();
     assert!(matches!(error, Error::Config { .. }), "{error}");
-    assert!(error.to_string().contains('1'), "{error}");
+    assert!(error.to_string().contains("class 1"), "{error}");
     let criterion = Criterion::CrossEntropy { label_smoothing: 0.0, class_weights: ClassWeights::Balanced };
     let error = run(without(), &TrainOptions { criterion, ..options(1) }).unwrap_err().to_string();
     assert!(error.contains("columns"), "{error}");
@@ -64,22 +66,91 @@ fn a_class_without_samples_is_named() {
     run(without(), &options(1)).unwrap();
 }
 
+/// Patterns with losses of their own: one that is not a number from the second epoch on, one without gradient.
+fn with_losses(poisoned: &Arc<AtomicBool>) -> Binder<Vanishing> {
+    let poisoned = Arc::clone(poisoned);
+    of_patterns(Vanishing(Arc::default()))
+        .loss("poisoned", [ground_truth("class"), prediction("class")], move |[truth, scores]| {
+            let loss = leap_binder::binder::losses::categorical_crossentropy(truth, scores)?;
+            Ok(if poisoned.load(Ordering::SeqCst) { (loss * f64::NAN)? } else { loss })
+        })
+        .loss("deaf", [ground_truth("class"), prediction("class")], |[truth, scores]| {
+            Ok(leap_binder::binder::losses::categorical_crossentropy(truth, scores)?.detach())
+        })
+        .build()
+        .unwrap()
+}
+
 #[test]
-fn what_diverges_stops_and_the_checkpoint_stays() {
+fn a_loss_that_is_no_number_stops_and_the_checkpoint_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let sgd = Optimiser::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
-    let good = TrainOptions { optimiser: sgd, clip_norm: None, learning_rate: 1e25, ..in_folder(folder.path(), 3) };
-    let error = run(Patterns::default(), &good).unwrap_err();
-    let Error::Training { epoch, step, expected, .. } = &error else { panic!("{error}") };
-    assert!(*epoch >= 1 && *step >= 1 && expected.contains("finite"), "{error}");
-    // Whatever was written before is whole.
-    for file in std::fs::read_dir(folder.path()).unwrap().flatten() {
-        let name = file.file_name().into_string().unwrap();
-        assert!(!name.ends_with(".part"), "{name}");
-        if name.ends_with(".safetensors") {
-            Checkpoint::open(file.path()).unwrap();
+    let poisoned = Arc::new(AtomicBool::new(false));
+    let binder = with_losses(&poisoned);
+    let samples = Samples::of_subsets(&binder).unwrap();
+    let options = TrainOptions { loss: Some("poisoned".to_owned()), ..in_folder(folder.path(), 3) };
+    let keep = Keep { folder: folder.path().to_path_buf(), before: Mutex::default(), then: Arc::clone(&poisoned) };
+    let error = train(&binder, &trainee(&small_cnn(1)), &samples, &options, &keep).unwrap_err();
+    let Error::Training { epoch: 2, step: 5, expected, found } = &error else { panic!("{error}") };
+    assert_eq!(expected, "a finite loss");
+    assert!(found.starts_with("NaN on the samples ") && found.matches(", ").count() == 5, "{found}");
+    assert_eq!(checkpoint(folder.path()), *keep.before.lock().unwrap());
+    // It goes on from there.
+    poisoned.store(false, Ordering::SeqCst);
+    let resumed = TrainOptions { resume: true, ..options };
+    let report = train(&binder, &trainee(&small_cnn(1)), &samples, &resumed, &()).unwrap();
+    assert_eq!(report.history.epochs.len(), 3);
+}
+
+/// Remembers the checkpoint when the second epoch begins, and then lets something happen.
+struct Keep {
+    folder: std::path::PathBuf,
+    before: Mutex<Vec<u8>>,
+    then: Arc<AtomicBool>,
+}
+
+impl Progress for Keep {
+    fn begin(&self, stage: &str, _total: usize) {
+        if stage.starts_with("epoch 2") {
+            *self.before.lock().unwrap() = checkpoint(&self.folder);
+            self.then.store(true, Ordering::SeqCst);
         }
     }
+
+    fn advance(&self, _steps: usize) {}
+
+    fn end(&self) {}
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_not_kept() {
+    // One step that throws every weight out of the range of f32, from finite gradients.
+    let folder = tempfile::tempdir().unwrap();
+    let sgd = Optimiser::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 };
+    let wild = TrainOptions { optimiser: sgd, clip_norm: None, learning_rate: 1e45, ..in_folder(folder.path(), 1) };
+    for options in [TrainOptions { batch_size: 24, ..wild.clone() }, TrainOptions { checkpoint_steps: Some(1), ..wild }]
+    {
+        let error = run(Patterns::default(), &options).unwrap_err();
+        assert!(matches!(&error, Error::Training { epoch: 1, .. }), "{error}");
+        assert!(error.to_string().contains("finite values after the last step"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn a_loss_without_gradient_is_refused() {
+    let binder = with_losses(&Arc::default());
+    let options = TrainOptions { loss: Some("deaf".to_owned()), ..options(1) };
+    let error =
+        train(&binder, &trainee(&small_cnn(1)), &Samples::of_subsets(&binder).unwrap(), &options, &()).unwrap_err();
+    assert!(matches!(&error, Error::Config { option, .. } if option == "loss"), "{error}");
+}
+
+#[test]
+fn a_score_that_validation_cannot_have_is_refused() {
+    let monitor = TrainOptions { monitor: Monitor::MacroRocAuc, ..options(1) };
+    let error = run(Patterns { validation: 1, ..Patterns::default() }, &monitor).unwrap_err();
+    assert!(matches!(&error, Error::Config { option, .. } if option == "monitor"), "{error}");
+    run(Patterns::default(), &monitor).unwrap();
 }
 
 /// Patterns that vanish when they are told to.
@@ -100,6 +171,15 @@ impl Dataset for Vanishing {
     }
 }
 
+fn of_patterns(patterns: Vanishing) -> BinderBuilder<Vanishing> {
+    Binder::builder(patterns)
+        .image_input("image", spec(), |pattern| Ok((pattern.image.clone(), [SIDE, SIDE, 1])))
+        .ground_truth("class", |pattern| {
+            Ok((0..3).map(|c| f32::from(u8::from(c == pattern.class))).collect::<Vec<_>>())
+        })
+        .prediction("class", CLASSES)
+}
+
 /// Lets the patterns vanish in the second epoch.
 struct Vanish(Arc<AtomicBool>);
 
@@ -118,12 +198,7 @@ impl Progress for Vanish {
 #[test]
 fn a_step_without_samples_stops_and_goes_on_when_they_are_back() {
     let gone = Arc::new(AtomicBool::new(false));
-    let binder = Binder::builder(Vanishing(Arc::clone(&gone)))
-        .image_input("image", spec(), |pattern| Ok((pattern.image.clone(), [SIDE, SIDE, 1])))
-        .ground_truth("class", |pattern| {
-            Ok((0..3).map(|c| f32::from(u8::from(c == pattern.class))).collect::<Vec<_>>())
-        })
-        .prediction("class", CLASSES)
+    let binder = of_patterns(Vanishing(Arc::clone(&gone)))
         .loss("loss", [ground_truth("class"), prediction("class")], |[truth, scores]| {
             leap_binder::binder::losses::categorical_crossentropy(truth, scores)
         })

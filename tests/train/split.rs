@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn no_group_stands_on_both_sides(drawn in samples(), seed in any::<u64>(), share in 0.05f64..0.5, stratified: bool) {
         let cohort = cohort(&drawn).unwrap();
-        let options = SplitOptions { share, stratified, seed };
+        let options = SplitOptions { share, stratified, judging: None, seed };
         let split = cohort.split(&options).unwrap();
         prop_assert_eq!(&cohort.split(&options).unwrap(), &split);
         let [training, validation] = [&split.training, &split.validation].map(|part| {
@@ -104,7 +104,7 @@ fn classes_keep_their_shares() {
     }
     let cohort = cohort(&drawn).unwrap();
     for seed in 0..5 {
-        let split = cohort.split(&SplitOptions { share: 0.2, stratified: true, seed }).unwrap();
+        let split = cohort.split(&SplitOptions { share: 0.2, seed, ..SplitOptions::default() }).unwrap();
         let mut counts = [0; 3];
         split.validation.iter().for_each(|(_, id)| counts[drawn[number(id) as usize].1] += 1);
         for (count, wanted) in counts.into_iter().zip([60i32, 120, 20]) {
@@ -214,7 +214,7 @@ fn the_shipped_sample_is_split_by_patient() {
 
     let cohort = Cohort::of_binder(&binder, &[Training, Validation], Some("patient")).unwrap();
     for seed in 0..10 {
-        let split = cohort.split(&SplitOptions { seed, share: 0.2, stratified: true }).unwrap();
+        let split = cohort.split(&SplitOptions { seed, share: 0.2, ..SplitOptions::default() }).unwrap();
         let [training, validation] = [&split.training, &split.validation]
             .map(|part| part.iter().map(|(_, id)| &*names[id]).collect::<BTreeSet<&str>>());
         assert!(!validation.is_empty() && training.is_disjoint(&validation));
@@ -246,4 +246,26 @@ fn a_table_is_split_as_its_samples_are() {
     assert_eq!(Cohort::of_table(&table, &[Training], None).unwrap().group_count(), 21);
     let error = Cohort::of_table(&table, &[], Some("person")).unwrap_err().to_string();
     assert!(error.contains("option group") && error.contains("patient") && error.contains("person"), "{error}");
+}
+
+#[test]
+fn a_subset_that_judges_goes_to_validation_with_all_its_groups() {
+    // Sample 100 + i of validation is of group i; groups 0 and 1 have training samples too.
+    let training = (0..60i64).map(|i| ((Training, i), (i % 3) as usize, Some(format!("{}", i / 2))));
+    let judging = (0..6i64).map(|i| ((Validation, 100 + i), (i % 3) as usize, Some(format!("{}", 10 * i))));
+    let cohort = Cohort::new(["a", "b", "c"], training.chain(judging)).unwrap();
+    let options = SplitOptions { share: 0.3, judging: Some(Validation), ..SplitOptions::default() };
+    let split = cohort.split(&options).unwrap();
+    let ids: BTreeSet<i64> = split.validation.iter().map(|(_, id)| number(id)).collect();
+    for i in 0..6 {
+        assert!(ids.contains(&(100 + i)));
+    }
+    // Groups 0, 10 and 20 stand in both subsets: their training samples judge as well.
+    for id in [0, 1, 20, 21, 40, 41] {
+        assert!(ids.contains(&id), "{id} among {ids:?}");
+    }
+    assert!((17..=23).contains(&ids.len()), "{} of 66", ids.len());
+    let all = Cohort::new(["a", "b"], [((Training, 0), 0, None::<String>), ((Validation, 1), 1, None)]).unwrap();
+    let error = all.split(&options).unwrap_err().to_string();
+    assert!(error.contains("class b outside the subset that judges"), "{error}");
 }

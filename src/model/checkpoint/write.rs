@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -50,11 +50,22 @@ pub(crate) fn safetensors_bytes(
 pub(crate) fn replace(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
     /// Tells the parts of writes that go on at once.
     static WRITES: AtomicUsize = AtomicUsize::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}-{}.part", std::process::id(), WRITES.fetch_add(1, Ordering::Relaxed)));
-    let part = path.with_file_name(name);
+    let beside = || {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}-{}.part", std::process::id(), WRITES.fetch_add(1, Ordering::Relaxed)));
+        path.with_file_name(name)
+    };
+    let (part, file) = loop {
+        let part = beside();
+        match File::create_new(&part) {
+            Ok(file) => break (part, file),
+            // Left by a process of the same number that was killed.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(Error::io("write", path, source)),
+        }
+    };
     let written = || -> std::io::Result<()> {
-        let mut file = BufWriter::new(File::create_new(&part)?);
+        let mut file = BufWriter::new(file);
         content(&mut file)?;
         file.into_inner()?.sync_all()?;
         std::fs::rename(&part, path)

@@ -1,15 +1,17 @@
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::passes::Rows;
 use super::softmax::to_probabilities;
+use crate::model::replace;
 use crate::{Error, Result};
 
 /// A softmax over linear scores: the classification head of a network, or a classifier of named columns.
 ///
-/// `probabilities = softmax(weight x row + bias)`. Through serde it is JSON, whose numbers read back to one unit in their last place.
+/// `probabilities = softmax(weight x row + bias)`. Through serde it is JSON, whose numbers read back bit by bit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw")]
 pub struct LinearHead {
@@ -98,16 +100,8 @@ impl LinearHead {
     /// [`Error::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let failed = |error| Error::io("write", path, error);
-        let json = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
-        let mut name = path.file_name().unwrap_or_default().to_os_string();
-        name.push(format!(".{}.part", std::process::id()));
-        let part = path.with_file_name(name);
-        fs::write(&part, json).and_then(|()| fs::rename(&part, path)).map_err(|error| {
-            // What could not be finished is of no use to anybody; the first error is the one to tell.
-            let _ = fs::remove_file(&part);
-            failed(error)
-        })
+        let json = serde_json::to_vec(self).map_err(|error| Error::io("write", path, error.into()))?;
+        replace(path, |file| file.write_all(&json))
     }
 
     /// The classes in the order of the scores.

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, HashSet};
 use rayon::prelude::*;
 
 use crate::binder::Registry;
-use crate::contract::{DataState, SampleId};
-use crate::evaluate::{SampleTable, label};
+use crate::contract::{Code, DataState, SampleId, Violation};
+use crate::evaluate::{SampleFailure, SampleTable, label};
 use crate::{Error, Result};
 
 /// Samples as a split sees them: the class of each, and the group that must stay together, mostly the patient.
@@ -25,6 +25,7 @@ pub struct Cohort {
     labels: Vec<usize>,
     groups: Vec<usize>,
     group_count: usize,
+    left_out: Vec<SampleFailure>,
 }
 
 impl Cohort {
@@ -62,7 +63,7 @@ impl Cohort {
             return refuse("each sample once".to_owned(), format!("{id} of {state} twice"));
         }
         let (groups, group_count) = numbered(&names);
-        Ok(Self { classes, places, labels, groups, group_count })
+        Ok(Self { classes, places, labels, groups, group_count, left_out: Vec::new() })
     }
 
     /// The labelled rows of `states` (all states when empty), grouped by an attribute of the table, mostly `patient`; without
@@ -85,11 +86,10 @@ impl Cohort {
     /// ([`Dataset::attributes`](crate::contract::Dataset::attributes)), mostly `patient`; without one each sample is a group.
     ///
     /// The class is the largest entry of the first ground truth, which needs every sample to be loaded, in parallel; of a
-    /// [`SampleTable`] it is known already.
+    /// [`SampleTable`] it is known already. Samples of which that cannot be told are [left out](Cohort::left_out).
     ///
     /// # Errors
-    /// As [`Cohort::new`]; [`Error::Contract`] when a sample cannot be loaded or its ground truth has
-    /// not an entry for each class; [`Error::Config`] for a subset that is not there,
+    /// As [`Cohort::new`]; [`Error::Config`] for a subset that is not there,
     /// or when no sample has the attribute; [`Error::Argument`] for a binder without a prediction, or a sample without a ground
     /// truth.
     pub fn of_binder(binder: &Registry, states: &[DataState], group: Option<&str>) -> Result<Self> {
@@ -110,16 +110,33 @@ impl Cohort {
             return Err(Error::config("group", "an attribute that the data set gives for its samples", name));
         }
         let classes = prediction.labels.len();
-        let label = |&(state, id): &(DataState, &SampleId)| -> Result<usize> {
-            let truths = binder.get_sample(state, id)?.ground_truths;
-            let none = || Error::argument("Cohort::of_binder", "labelled samples", format!("none for {id} of {state}"));
-            let truth = truths.first().ok_or_else(none)?;
-            Ok(label(binder, classes, truth).map_err(|violation| violation.on(state, Some(id)))?)
+        let label = |&(state, id): &(DataState, &SampleId)| -> Result<usize, SampleFailure> {
+            let labelled = binder.encode_tensors(state, id).and_then(|(_, truths)| {
+                let none = || Violation::new(Code::WrongShape, "ground truth", "a labelled sample", "none");
+                label(binder, classes, truths.first().ok_or_else(none)?)
+            });
+            labelled.map_err(|violation| SampleFailure::new(id, state, violation))
         };
-        let labels: Vec<usize> = places.par_iter().map(label).collect::<Result<_>>()?;
-        let samples = places.iter().zip(labels).zip(groups);
-        let samples = samples.map(|((&(state, id), label), group)| ((state, id.clone()), label, group));
-        Self::new(prediction.labels.iter().cloned(), samples)
+        let labels: Vec<Result<usize, SampleFailure>> = places.par_iter().map(label).collect();
+        let (mut samples, mut left_out) = (Vec::new(), Vec::new());
+        for ((&(state, id), label), group) in places.iter().zip(labels).zip(groups) {
+            match label {
+                Ok(label) => samples.push(((state, id.clone()), label, group)),
+                Err(failure) => left_out.push(failure),
+            }
+        }
+        if samples.is_empty()
+            && let Some(failure) = left_out.first()
+        {
+            let found = format!("{} that fail, the first: {}", left_out.len(), failure.message);
+            return Err(Error::argument("Cohort::of_binder", "samples that can be read", found));
+        }
+        Ok(Self { left_out, ..Self::new(prediction.labels.iter().cloned(), samples)? })
+    }
+
+    /// Samples of the binder that cannot be read or have no class, and so stand on no side of a split.
+    pub fn left_out(&self) -> &[SampleFailure] {
+        &self.left_out
     }
 
     /// How many samples there are.

@@ -15,7 +15,7 @@ impl Folds {
     /// # Errors
     /// [`Error::Argument`] for fewer than two folds, or a fold without a sample.
     pub fn new(of: Vec<usize>) -> Result<Self> {
-        let count = of.iter().max().map_or(0, |largest| largest + 1);
+        let count = of.iter().max().map_or(0, |largest| largest.saturating_add(1));
         let refuse = |expected: &str, found: String| Err(Error::argument("Folds::new", expected, found));
         if count < 2 {
             return refuse("two folds or more", count.to_string());

@@ -1,6 +1,7 @@
 use std::ops::Bound;
 
 use super::Cohort;
+use crate::contract::DataState;
 use crate::rng::SplitMix64;
 use crate::train::{Samples, range};
 use crate::{Error, Result};
@@ -13,13 +14,15 @@ pub struct SplitOptions {
     /// Whether the share is one of each class's samples, so that validation shows the classes as training does, and all of
     /// them; else it is one of the groups, rounded up, whatever their classes. Default: true.
     pub stratified: bool,
+    /// A subset whose groups all judge; what is still wanting of the share is drawn. Default: none.
+    pub judging: Option<DataState>,
     /// Draws the groups. Default: 0.
     pub seed: u64,
 }
 
 impl Default for SplitOptions {
     fn default() -> Self {
-        Self { share: 0.1, stratified: true, seed: 0 }
+        Self { share: 0.1, stratified: true, judging: None, seed: 0 }
     }
 }
 
@@ -39,6 +42,7 @@ impl Cohort {
         let mut order: Vec<usize> = (0..self.group_count()).collect();
         SplitMix64::new(options.seed).shuffle(&mut order);
         let mut draw = Draw::new(self);
+        draw.take_all(options.judging)?;
         if options.stratified {
             draw.by_class(&order, options.share)?;
         } else {
@@ -79,6 +83,24 @@ impl<'a> Draw<'a> {
         self.counts.iter_mut().zip(&self.groups[group]).for_each(|(sum, count)| *sum += count);
     }
 
+    /// Takes the groups that stand in `state`.
+    fn take_all(&mut self, state: Option<DataState>) -> Result<()> {
+        for ((own, _), &group) in self.cohort.places().iter().zip(self.cohort.groups()) {
+            if Some(*own) == state && !self.taken[group] {
+                self.take(group);
+            }
+        }
+        let lost =
+            (0..self.totals.len()).find(|&class| self.totals[class] > 0 && self.counts[class] == self.totals[class]);
+        match lost {
+            None => Ok(()),
+            Some(class) => {
+                let expected = format!("class {} outside the subset that judges", self.cohort.class(class));
+                Err(Error::argument("Cohort::split", expected, "none"))
+            }
+        }
+    }
+
     /// Whether a group is still there and training keeps every class without it.
     fn can_spare(&self, group: usize) -> bool {
         let left = |class: usize| self.totals[class] - self.counts[class];
@@ -89,7 +111,7 @@ impl<'a> Draw<'a> {
     fn by_group(&mut self, order: &[usize], share: f64) {
         // A share of 0.1 is a little more than a tenth.
         let wanted = (share * order.len() as f64 - 1e-9).ceil() as usize;
-        let mut number = 0;
+        let mut number = self.taken.iter().filter(|taken| **taken).count();
         for &group in order {
             if number < wanted && self.can_spare(group) {
                 self.take(group);
