@@ -58,7 +58,9 @@ fn weights(text: &str) -> Result<(String, PathBuf), String> {
 
 /// The weights that the repository ships, by the names that the comparison calls them.
 fn shipped_weights() -> Vec<(String, PathBuf)> {
-    vec![("densenet201".to_owned(), shipped::weights())]
+    [("densenet201", shipped::weights()), ("small CNN", shipped::small_cnn())]
+        .map(|(name, file)| (name.to_owned(), file))
+        .into()
 }
 
 impl Args {

@@ -9,7 +9,13 @@ pub fn sample() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/sample"))
 }
 
-/// DenseNet201 trained on the official training split; see the README beside the file.
+/// DenseNet201 trained on the official training split; see `docs/model-card.md`.
 pub fn weights() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights/densenet201-kermany224-f16.safetensors"))
+}
+
+/// The small CNN, trained by this crate on the official training split less a tenth of its patients: a baseline of a few hundred
+/// kilobytes. See `docs/model-card.md`.
+pub fn small_cnn() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights/small-cnn-kermany224-f16.safetensors"))
 }

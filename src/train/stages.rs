@@ -1,11 +1,12 @@
-use std::collections::BTreeMap;
-
-use candle_core::Var;
+use candle_core::{Tensor, Var};
 use candle_nn::VarMap;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Card, learned};
+use crate::model::{Mode, Network, learned};
 use crate::{Error, Result};
+
+/// The least side of the image that stages are traced with, in pixels.
+const LEAST_SIDE: usize = 32;
 
 /// Which stages of a model stand still in training. They are evaluated with their stored statistics and get no gradient.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -55,69 +56,83 @@ impl Parameter {
     }
 }
 
-/// The learned values among `variables` with their stages, in the order of their names.
+/// The learned values of a network with their stages, in the order of their names.
 ///
-/// A value whose name begins with a split point's belongs to that stage. Of a network of the catalogue, others belong to the stage of
-/// what the network asks for before them (the first stage, at the beginning); of any other model, to the head.
-pub(super) fn parameters(variables: &VarMap, split_points: &[String], card: Option<&Card>) -> Result<Vec<Parameter>> {
-    let head = split_points.len();
-    let by_name = |name: &str| {
-        let inside = |point: &String| name.strip_prefix(point.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        split_points.iter().rposition(inside)
-    };
-    let mut stages = BTreeMap::new();
-    if let Some(card) = card {
-        let mut stage = 0;
-        for (name, _) in card.architecture.tensors(card.input.channels(), card.classes.len())? {
-            stage = by_name(&name).unwrap_or(stage);
-            let own = if name.starts_with(card.architecture.head()) { head } else { stage };
-            stages.insert(name, own);
-        }
+/// Each stage is run once, alone, on an image of the smallest size, and what its gradient reaches belongs to it; the rest belongs to the
+/// head.
+pub(super) fn traced(network: &dyn Network, variables: &VarMap, step: usize) -> Result<Vec<Parameter>> {
+    let side = (*network.sides().start()).max(LEAST_SIDE).next_multiple_of(step);
+    let zeros = Tensor::zeros((1, network.channels(), side, side), network.dtype(), network.device());
+    let mut xs = zeros.map_err(Error::tensor("tracing stages"))?;
+    let head = network.split_points().len();
+    let mut parameters: Vec<Parameter> =
+        learned(variables).into_iter().map(|(name, var)| Parameter { name, var, stage: head }).collect();
+    for stage in 0..head {
+        let ys = network.run(&xs, stage..stage + 1, Mode::Eval)?;
+        let gradients = ys.sum_all().and_then(|sum| sum.backward()).map_err(Error::tensor("tracing stages"))?;
+        let reached = parameters.iter_mut().filter(|own| gradients.get(own.var.as_tensor()).is_some());
+        reached.for_each(|own| own.stage = stage);
+        xs = ys.detach();
     }
-    let of = |name: &str| stages.get(name).copied().or_else(|| by_name(name)).unwrap_or(head);
-    let learned = learned(variables).into_iter();
-    Ok(learned.map(|(name, var)| Parameter { stage: of(&name), name, var }).collect())
+    Ok(parameters)
+}
+
+/// The same for a model that only names its stages: a value whose name begins with a split point's belongs to that stage, any other to the
+/// head.
+pub(super) fn named(variables: &VarMap, split_points: &[String]) -> Vec<Parameter> {
+    let stage = |name: &str| {
+        let inside = |point: &String| name.strip_prefix(point.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        split_points.iter().rposition(inside).unwrap_or(split_points.len())
+    };
+    learned(variables).into_iter().map(|(name, var)| Parameter { stage: stage(&name), name, var }).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device, Tensor};
+    use candle_core::Device;
 
     use super::*;
-    use crate::model::{Architecture, Weights, YoloSize};
+    use crate::model::{Architecture, Card, Weights, YoloSize};
 
-    /// A gradient of what flows out of a stage reaches the values of that stage and of those before it, and no others. That tells
-    /// to which stage a value belongs, whatever its name.
-    fn stages_are_where_the_gradients_are(architecture: Architecture, side: usize) {
-        let input = crate::imaging::ImageSpec { width: side, height: side, ..architecture.input() };
-        let card = Card::new(architecture, ["a", "b"]).with_input(input);
-        let weights = Weights::random(card, 1).unwrap();
+    /// How many values each stage has, and the head, by a network's tensor names.
+    fn stages(architecture: Architecture, belongs: impl Fn(&str) -> usize) {
+        let input = crate::imaging::ImageSpec { width: 32, height: 32, ..architecture.input() };
+        let weights = Weights::random(Card::new(architecture, ["a", "b"]).with_input(input), 1).unwrap();
         let (network, variables) = weights.trainable(&Device::Cpu).unwrap();
-        let parameters = parameters(&variables, network.split_points(), Some(weights.card())).unwrap();
-        let xs = Tensor::ones((1, network.channels(), side, side), DType::F32, &Device::Cpu).unwrap();
-        let stages = network.split_points().len();
-        for stage in [0, stages / 2, stages - 1] {
-            let ys = network.run(&xs, 0..stage + 1, crate::model::Mode::Eval).unwrap();
-            let gradients = ys.sum_all().unwrap().backward().unwrap();
-            for parameter in &parameters {
-                let reached = gradients.get(parameter.var.as_tensor()).is_some();
-                assert_eq!(reached, parameter.stage <= stage, "{architecture}: {} and stage {stage}", parameter.name);
-            }
+        let traced = traced(&*network, &variables, architecture.step()).unwrap();
+        assert!(!traced.is_empty());
+        for Parameter { name, stage, .. } in traced {
+            let expected = belongs(&name);
+            assert_eq!(stage, expected, "{architecture}: {name}, of {:?}", network.split_points());
         }
+    }
+
+    /// The number after `start` in a name.
+    fn number(name: &str, start: &str) -> Option<usize> {
+        name.strip_prefix(start)?.split('.').next()?.parse().ok()
     }
 
     #[test]
     fn every_value_has_its_stage() {
-        stages_are_where_the_gradients_are(Architecture::SmallCnn, 32);
-        stages_are_where_the_gradients_are(Architecture::DenseNet121, 32);
-        stages_are_where_the_gradients_are(Architecture::YoloClassifier(YoloSize::N), 32);
+        stages(Architecture::SmallCnn, |name| number(name, "features.").unwrap_or(5));
+        stages(Architecture::DenseNet121, |name| match name {
+            _ if name.starts_with("features.conv0") || name.starts_with("features.norm0") => 0,
+            _ if name.starts_with("features.norm5") => 8,
+            _ if name.starts_with("classifier") => 9,
+            _ => number(name, "features.denseblock")
+                .map(|block| 2 * block - 1)
+                .or_else(|| number(name, "features.transition").map(|block| 2 * block))
+                .unwrap(),
+        });
+        // The last of Ultralytics' modules is the head, with a convolution of its own.
+        stages(Architecture::YoloClassifier(YoloSize::N), |name| number(name, "model.").unwrap());
     }
 
     #[cfg(feature = "zoo")]
     #[test]
-    fn every_value_of_the_zoo_has_its_stage() {
-        for name in ["resnet18", "efficientnet_b0", "mobilenetv4_conv_small", "convnext_tiny"] {
-            stages_are_where_the_gradients_are(Architecture::by_name(name).unwrap(), 64);
-        }
+    fn values_of_the_zoo_have_their_stages() {
+        stages(Architecture::by_name("resnet18").unwrap(), |name| {
+            number(name, "layer").unwrap_or(if name.starts_with("fc") { 5 } else { 0 })
+        });
     }
 }

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarMap;
 
 use super::head::head_of;
-use super::stages::{Parameter, parameters};
+use super::stages::{Parameter, named, traced};
 use crate::metrics::Temperature;
 use crate::model::{Card, Checkpoint, Classifier, Model, Weights, save, write_safetensors};
 use crate::{Error, Result};
@@ -32,8 +32,8 @@ impl Trainee {
     /// As [`Weights::trainable`].
     pub fn new(weights: &Weights, device: &Device) -> Result<Self> {
         let (network, variables) = weights.trainable(device)?;
+        let parameters = traced(&*network, &variables, weights.architecture().step())?;
         let model = Arc::new(Classifier::around(network.into(), weights.card())?);
-        let parameters = parameters(&variables, model.split_points(), Some(weights.card()))?;
         Ok(Self { model, variables, parameters, card: Some(weights.card().clone()) })
     }
 
@@ -44,7 +44,7 @@ impl Trainee {
     ///
     /// [`Error::Argument`] if nothing in `variables` can be learned.
     pub fn around(model: Arc<dyn Model>, variables: VarMap) -> Result<Self> {
-        let parameters = parameters(&variables, model.split_points(), None)?;
+        let parameters = named(&variables, model.split_points());
         if parameters.is_empty() {
             return Err(Error::argument("Trainee::around", "variables that can be learned", "none"));
         }
