@@ -1,5 +1,5 @@
 //! The shipped weights on the official test split, through the crate's own decoder, preparation and network, against what
-//! their card says (`assets/weights/README.md`, made with PyTorch).
+//! their card says (`docs/model-card.md`; the DenseNet's numbers were made with PyTorch).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use candle_core::Device;
@@ -26,4 +26,17 @@ fn the_official_test_split_scores_as_the_card_says() {
     let card = [195, 9, 30, 15, 224, 3, 5, 32, 111];
     let moved: u64 = counts.iter().zip(card).map(|(&ours, card)| ours.abs_diff(card)).sum();
     assert!(moved <= 4, "at most two images may change sides with the decoder: {report}");
+}
+
+/// Whether the file is the one of which the card speaks.
+#[test]
+fn the_small_cnn_scores_as_the_card_says() {
+    let binder = binder(ChestXrays::open(shipped::sample(), Config::default()).unwrap()).unwrap();
+    let classifier = Classifier::load(shipped::small_cnn(), &Device::Cpu).unwrap();
+    let test = [DataState::Test];
+    let evaluation = evaluate(&binder, &classifier, &test, &EvaluateOptions::default(), &()).unwrap();
+    let report = evaluation.report(&test, &Bootstrap::NONE).unwrap();
+    let near = |value: Option<f64>, card: f64| (value.unwrap() - card).abs() <= 0.002;
+    assert!(near(report.balanced_accuracy.value, 0.801), "{report}");
+    assert!(near(report.log_loss.value, 0.626), "{report}");
 }
