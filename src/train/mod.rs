@@ -113,8 +113,9 @@ pub struct TrainReport {
 /// # Errors
 ///
 /// [`Error::Config`] and [`Error::Mismatch`] for options, samples, binder and model that do not go together; [`Error::Training`] when a loss, a
-/// gradient or a logit is not finite or no sample of a step can be loaded; [`Error::Io`] and [`Error::Weights`] for the
-/// files; [`Error::Tensor`] from the model. The trainee's values are then those of the last step.
+/// gradient or a value is not finite or no sample of a step can be loaded; [`Error::Argument`] when no sample can be read at the beginning, or one that
+/// judges cannot be read later or gets a logit that is not finite; [`Error::Io`] and [`Error::Weights`] for the files; [`Error::Tensor`] from
+/// the model. The trainee's values are then those of the last step.
 pub fn train(
     binder: &Registry,
     trainee: &Trainee,
